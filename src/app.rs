@@ -1,0 +1,251 @@
+//! The only room that sees all others: build, bind, run, drain.
+//!
+//! In: a checked configuration and a clock. Out: a running service. Everything that can fail does
+//! so in [`App::build`], before anybody is served. One future means "stop": intake closes first,
+//! requests under way are answered, attempts under way are settled, then the books are closed.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::core::delivery::RetryPolicy;
+use crate::core::mapping::DatasetName;
+use crate::forwarder::{ClientError, Forwarder, MetaClient, Stop};
+use crate::http::{self, Api, Patience};
+use crate::intake::{Intake, Project};
+use crate::store::{DatasetKey, Store, StoreError};
+use crate::telemetry;
+
+/// Longest time that a stop waits for requests, and again for attempts, in seconds.
+const DRAIN_SECS: u64 = 10;
+
+/// How often held payments are looked through, in milliseconds.
+const TEND_MILLIS: i64 = 60_000;
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The books cannot be opened.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// An address is taken or not ours.
+    #[error("cannot listen on {address}; give another with --listen or --admin-listen")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Requests to Meta cannot be made.
+    #[error("the forwarder cannot be set up")]
+    Client(#[from] ClientError),
+}
+
+/// The books and the way into them, without a service around: for commands that load or look.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// The books.
+    pub store: Store,
+    /// The way in.
+    pub intake: Intake,
+    /// Whose payments are taken.
+    pub projects: Vec<Project>,
+    datasets: BTreeMap<DatasetName, DatasetKey>,
+    clock: Clock,
+}
+
+/// A service that is ready to run: opened, bound, and not yet serving.
+#[derive(Debug)]
+pub struct App {
+    desk: Desk,
+    api: Api,
+    public: TcpListener,
+    admin: TcpListener,
+    forwarders: Vec<Forwarder>,
+    address_file: PathBuf,
+}
+
+impl Desk {
+    /// Opens the books of a configuration.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they cannot be opened.
+    pub async fn open(config: &Config, clock: &Clock) -> Result<Self, StoreError> {
+        let store = Store::open(&config.store)?;
+        // Left by a process that was killed; whoever listens there now is not us.
+        drop(std::fs::remove_file(address_file(&config.store)));
+        let mut datasets = BTreeMap::new();
+        for name in config.datasets.keys() {
+            datasets.insert(name.clone(), store.dataset(name.as_str()).await?);
+        }
+        let mut projects = Vec::with_capacity(config.projects.len());
+        for project in &config.projects {
+            projects.push(Project {
+                name: project.name.clone(),
+                key: store.project(&project.name).await?,
+                server_keys: project.server_keys.clone(),
+                mapping: project.mapping.clone(),
+                users: project.users,
+                currency: project.currency,
+                hold_millis: i64::try_from(project.hold_days).unwrap_or(7) * 24 * 3_600_000,
+                max_requests_per_second: project.max_requests_per_second,
+            });
+        }
+        let intake = Intake::new(store.clone(), clock.clone(), datasets.clone());
+        Ok(Self { store, intake, projects, datasets, clock: clock.clone() })
+    }
+
+    /// Releases, from time to time, what a crash between a signup and its releases left behind.
+    async fn tend(self) {
+        loop {
+            match self.intake.release_left_behind(&self.projects).await {
+                Ok(0) => {}
+                Ok(count) => {
+                    telemetry::released(count);
+                    continue;
+                }
+                Err(error) => telemetry::intake_failed("all projects", &error),
+            }
+            self.clock.sleep_millis(TEND_MILLIS).await;
+        }
+    }
+}
+
+impl App {
+    /// Opens the books, binds the addresses, prepares the way to Meta.
+    ///
+    /// # Errors
+    /// [`StartError`] with the first thing that does not work.
+    pub async fn build(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        let desk = Desk::open(config, &clock).await?;
+        let mut forwarders = Vec::new();
+        for (name, dataset) in &config.datasets {
+            forwarders.push(Forwarder {
+                store: desk.store.clone(),
+                clock: clock.clone(),
+                name: name.clone(),
+                key: desk.datasets[name],
+                client: MetaClient::new(dataset)?,
+                sending: dataset.sending,
+                retry: RetryPolicy::default(),
+                owner: uuid::Uuid::now_v7().to_string(),
+            });
+        }
+        let public = bind(config.http.listen).await?;
+        let admin = bind(config.http.admin_listen).await?;
+        let doors = (desk.intake.clone(), desk.store.clone());
+        let api = Api::new(doors, clock, desk.projects.clone(), config.http.admin_token.clone());
+        let address_file = address_file(&config.store);
+        // Before anybody is told that the service is ready: another command may look at once.
+        let told = admin.local_addr().and_then(|address| tell(&address_file, address));
+        if let Err(error) = told {
+            telemetry::listener_failed("the file of the admin address", &error);
+        }
+        Ok(Self { desk, api, public, admin, forwarders, address_file })
+    }
+
+    /// Where the public API listens.
+    ///
+    /// # Errors
+    /// Whatever the socket says.
+    pub fn public_address(&self) -> std::io::Result<SocketAddr> {
+        self.public.local_addr()
+    }
+
+    /// Where the admin API listens.
+    ///
+    /// # Errors
+    /// Whatever the socket says.
+    pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
+        self.admin.local_addr()
+    }
+
+    /// The books and the way into them.
+    #[must_use]
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// Serves until `stop`, then drains.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        self.announce();
+        let (closing, closed) = watch::channel(false);
+        let (ending, ended) = watch::channel(false);
+        let mut doors = JoinSet::new();
+        for (what, listener, router) in [
+            ("the API", self.public, http::public(self.api.clone())),
+            ("the admin API", self.admin, http::admin(self.api)),
+        ] {
+            doors.spawn(serve(what, listener, router, closed.clone()));
+        }
+        let mut forwarders = JoinSet::new();
+        for forwarder in self.forwarders {
+            forwarders.spawn(forwarder.run(ended.clone()));
+        }
+        let tending = tokio::spawn(self.desk.clone().tend());
+        stop.await;
+        telemetry::stopping();
+        tending.abort();
+        closing.send_replace(true);
+        drain(doors).await;
+        ending.send_replace(true);
+        drain(forwarders).await;
+        self.desk.store.close().await;
+        // Whoever finds the file knows from the lock whether somebody listens there.
+        drop(std::fs::remove_file(&self.address_file));
+        telemetry::stopped();
+    }
+
+    /// Says in the log where it listens.
+    fn announce(&self) {
+        if let Ok(address) = self.public_address() {
+            telemetry::listening("the API", address);
+        }
+        if let Ok(address) = self.admin_address() {
+            telemetry::listening("the admin API", address);
+        }
+    }
+}
+
+/// The file that names the admin address of the service that has this database open.
+#[must_use]
+pub fn address_file(store: &Path) -> PathBuf {
+    crate::store::beside(store, "admin")
+}
+
+/// Writes the file whole or not at all: a command that reads it meanwhile must not see half of it.
+fn tell(file: &Path, address: SocketAddr) -> std::io::Result<()> {
+    let draft = file.with_added_extension("new");
+    std::fs::write(&draft, address.to_string())?;
+    std::fs::rename(draft, file)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Bind { address, source })
+}
+
+async fn serve(what: &'static str, listener: TcpListener, router: axum::Router, mut closed: Stop) {
+    let stop = async move {
+        // The sender lives until the doors are drained.
+        let _ = closed.wait_for(|closed| *closed).await;
+    };
+    if let Err(error) = http::serve(listener, router, Patience::default(), stop).await {
+        telemetry::listener_failed(what, &error);
+    }
+}
+
+/// Waits for all, but not for ever: a client that holds its connection must not hold the stop.
+async fn drain(mut tasks: JoinSet<()>) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(Duration::from_secs(DRAIN_SECS), all).await;
+    tasks.shutdown().await;
+}

@@ -1,0 +1,220 @@
+//! `tillpost check`: lints configurations and mapping files.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::{Ended, setup, terminal};
+use crate::config::{self, FileReport, Onlooker, Report};
+use crate::core::finding::render::{Colour, line_and_column};
+use crate::core::finding::{At, Finding, Severity};
+use crate::core::mapping::{self, Datasets};
+
+/// Checks tillpost.toml and mapping files.
+///
+/// Every finding of every file in one pass, with its place and what to do. Without a path it
+/// checks tillpost.toml and the mapping files it names, or else those under mappings/.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Example:\n  tillpost check mappings/commerce.toml")]
+pub(super) struct Arguments {
+    /// Files or folders; `-` reads a mapping file from standard input.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// How findings are printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: CheckFormat,
+
+    /// Warnings fail as well.
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    /// For people: each finding under its line.
+    Text,
+    /// For programs: one JSON document.
+    Json,
+    /// For GitHub Actions: one annotation a line.
+    Github,
+}
+
+#[derive(Serialize)]
+struct Checked<'r> {
+    files: Vec<CheckedFile<'r>>,
+    errors: usize,
+    warnings: usize,
+}
+
+#[derive(Serialize)]
+struct CheckedFile<'r> {
+    path: String,
+    findings: Vec<Placed<'r>>,
+}
+
+#[derive(Serialize)]
+struct Placed<'r> {
+    code: &'static str,
+    severity: &'static str,
+    says: &'r str,
+    line: usize,
+    column: usize,
+    help: Option<&'r str>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Ended {
+    let files = match files(&arguments.paths) {
+        Ok(files) => files,
+        Err(ended) => return ended,
+    };
+    let mut report = Report::default();
+    for path in files {
+        match check(&path) {
+            Ok(found) => report.files.extend(found),
+            Err(ended) => return ended,
+        }
+    }
+    match arguments.format {
+        CheckFormat::Text => text(&report),
+        CheckFormat::Json => json(&report),
+        CheckFormat::Github => github(&report),
+    }
+    let failed = report.has_error() || arguments.strict && report.count(Severity::Warning) > 0;
+    if failed { Ended::WithErrors } else { Ended::Well }
+}
+
+/// The files that the paths mean.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ended> {
+    let paths: Vec<PathBuf> = match paths {
+        [] if Path::new("tillpost.toml").exists() => vec!["tillpost.toml".into()],
+        [] if Path::new("mappings").is_dir() => vec!["mappings".into()],
+        [] => {
+            return Err(terminal::misused(
+                "there is neither a tillpost.toml nor a folder mappings here; name a file to check",
+            ));
+        }
+        given => given.to_vec(),
+    };
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path);
+            continue;
+        }
+        let failed = |error: std::io::Error| {
+            terminal::misused(&format!("cannot read {}: {error}", path.display()))
+        };
+        let entries = std::fs::read_dir(&path).map_err(failed)?;
+        let mut inside: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|file| file.extension().is_some_and(|ending| ending == "toml"))
+            .collect();
+        inside.sort();
+        files.extend(inside);
+    }
+    if files.is_empty() {
+        return Err(terminal::misused("there is no .toml file to check"));
+    }
+    Ok(files)
+}
+
+/// A configuration brings the mapping files it names; anything else is a mapping file.
+fn check(path: &Path) -> Result<Vec<FileReport>, Ended> {
+    let bytes = setup::input(path)?;
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Err(terminal::misused(&format!("{} is not UTF-8 text", path.display())));
+    };
+    if is_config(path, &text) {
+        return Ok(config::load(path, &Onlooker).1.files);
+    }
+    let (_, findings) = mapping::compile(&text, Datasets::Any);
+    let path =
+        if path == Path::new("-") { PathBuf::from("(standard input)") } else { path.to_owned() };
+    Ok(vec![FileReport { path, text, findings }])
+}
+
+/// By its tables, or by its name where it has none.
+fn is_config(path: &Path, text: &str) -> bool {
+    let (table, _) = toml::de::DeTable::parse_recoverable(text);
+    let keys: BTreeSet<&str> = table.get_ref().keys().map(|key| &**key.get_ref()).collect();
+    if keys.contains("payments") || keys.contains("version") {
+        return false;
+    }
+    ["http", "store", "projects", "datasets"].iter().any(|key| keys.contains(key))
+        || path.file_name().is_some_and(|name| name == "tillpost.toml")
+}
+
+fn text(report: &Report) {
+    let drawn = report.draw(Colour::Always);
+    if !drawn.is_empty() {
+        terminal::data(&drawn);
+    }
+    let files = report.files.len();
+    let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    match setup::counted(report) {
+        None => terminal::say(&format!("checked {files}: nothing to mend")),
+        Some(found) => {
+            terminal::say(&format!("checked {files}: {found}; `tillpost explain CODE` tells more"));
+        }
+    }
+}
+
+fn json(report: &Report) {
+    let files = report.files.iter().map(|file| CheckedFile {
+        path: file.path.display().to_string(),
+        findings: placed_all(file),
+    });
+    let checked = Checked {
+        files: files.collect(),
+        errors: report.count(Severity::Error),
+        warnings: report.count(Severity::Warning),
+    };
+    terminal::data(&serde_json::to_string(&checked).unwrap_or_default());
+}
+
+fn placed_all(file: &FileReport) -> Vec<Placed<'_>> {
+    let findings = file.findings.by_place().into_iter();
+    findings.map(|finding| placed(finding, &file.text)).collect()
+}
+
+fn placed<'r>(finding: &'r Finding, text: &str) -> Placed<'r> {
+    let offset = match &finding.at {
+        At::Span(span) => span.start,
+        At::Pointer(_) => 0,
+    };
+    let (line, column) = line_and_column(text, offset);
+    Placed {
+        code: finding.code.as_str(),
+        severity: finding.severity.as_str(),
+        says: &finding.says,
+        line,
+        column,
+        help: finding.help.as_deref(),
+    }
+}
+
+/// `::error file=…,line=…,col=…,title=…::…`, with the escapes that GitHub asks for.
+fn github(report: &Report) {
+    for file in &report.files {
+        for Placed { code, severity, says, line, column, help } in placed_all(file) {
+            let command = if severity == "note" { "notice" } else { severity };
+            let path = property(&file.path.display().to_string());
+            let help = help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+            let message = escaped(&format!("{says}{help}"));
+            terminal::data(&format!(
+                "::{command} file={path},line={line},col={column},title={code}::{message}"
+            ));
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    escaped(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,284 @@
+//! `tillpost import`: bulk loading under the rules of the API.
+//!
+//! A database has one writer. If a service has it open, the lines go to that service's admin
+//! listener, and are delivered at once; if nobody has, this process opens it, and the next
+//! `tillpost serve` delivers. Either way an interrupted import is simply run again.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+
+use super::{ConfigArgument, Ended, setup, terminal};
+use crate::app::{self, Desk};
+use crate::clock::Clock;
+use crate::config::{Config, Onlooker};
+use crate::intake::import::{self, LineOutcome};
+use crate::store::StoreError;
+
+/// Loads signups and payments from a file.
+///
+/// One JSON object a line: the body of a signup or of a capture. The same rules as the API, but
+/// that each payment needs a `payment_id`: so a second import of the same file changes nothing, and
+/// an interrupted one is simply run again.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Example:\n  tillpost import payments.ndjson")]
+pub(super) struct Arguments {
+    /// The file; `-` reads standard input.
+    file: PathBuf,
+
+    /// The project, where there is more than one.
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+
+    /// How the file is written.
+    #[arg(long, value_enum, default_value = "ndjson")]
+    format: InputFormat,
+
+    /// Prints the sums as one JSON document.
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    config: ConfigArgument,
+
+    /// The books of `serve --sandbox`, where there is a tillpost.toml as well.
+    #[arg(long)]
+    sandbox: bool,
+}
+
+/// How the file is written. CSV is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum InputFormat {
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// Lines and bytes that are handed over at once.
+const CHUNK_LINES: usize = 1_000;
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many refused lines are shown; the rest is counted.
+const SHOWN_MAX: u64 = 20;
+
+/// How many remarks on lines that were taken are shown; the rest is counted.
+const REMARKS_MAX: u64 = 3;
+
+/// One line and what became of it, from whichever door.
+#[derive(Deserialize)]
+struct Line {
+    outcome: String,
+    #[serde(default)]
+    findings: Vec<Why>,
+}
+
+/// Why a line was refused, as far as it is shown.
+#[derive(Deserialize)]
+struct Why {
+    code: String,
+    says: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    lines: Vec<Line>,
+}
+
+/// Where lines go.
+enum Door {
+    /// A running service.
+    Service { http: reqwest::Client, address: String, token: Option<secrecy::SecretString> },
+    /// The database, opened by this process.
+    Here(Box<Desk>),
+}
+
+pub(super) fn run(arguments: &Arguments) -> Ended {
+    let imported = setup::runtime().and_then(|runtime| runtime.block_on(import(arguments)));
+    imported.unwrap_or_else(|ended| ended)
+}
+
+async fn import(arguments: &Arguments) -> Result<Ended, Ended> {
+    let InputFormat::Ndjson = arguments.format;
+    let config = setup::config(&arguments.config, arguments.sandbox, &Onlooker)?;
+    let (input, size) = open(&arguments.file)?;
+    let door = door(&config).await?;
+    let bar = progress(size);
+    let mut tally = Tally::default();
+    let mut reader = BufReader::new(input);
+    loop {
+        let (chunk, lines) = chunk(&mut reader).map_err(|error| terminal::failed(&error))?;
+        if lines == 0 {
+            break;
+        }
+        let answers = door.hand_over(&chunk, arguments.project.as_deref()).await?;
+        tally.count(&chunk, lines, &answers);
+        bar.inc(chunk.len() as u64);
+    }
+    bar.finish_and_clear();
+    if let Door::Here(desk) = &door {
+        desk.store.close().await;
+        terminal::say("no service has the database open; `tillpost serve` will deliver");
+    }
+    Ok(tally.print(arguments.json))
+}
+
+/// The input and its size, where it has one.
+fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Ended> {
+    if path == Path::new("-") {
+        return Ok((Box::new(std::io::stdin()), None));
+    }
+    let failed = |error| terminal::misused(&format!("cannot read {}: {error}", path.display()));
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    Ok((Box::new(file), Some(size)))
+}
+
+fn progress(size: Option<u64>) -> ProgressBar {
+    let Some(size) = size else { return ProgressBar::new_spinner() };
+    let bar = ProgressBar::new(size);
+    let template = "{bar:40} {percent}%  {bytes} of {total_bytes}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// The next lines, and how many there are.
+fn chunk(reader: &mut impl std::io::BufRead) -> std::io::Result<(Vec<u8>, usize)> {
+    let mut chunk = Vec::new();
+    let mut lines = 0;
+    while lines < CHUNK_LINES && chunk.len() < CHUNK_BYTES {
+        if reader.read_until(b'\n', &mut chunk)? == 0 {
+            break;
+        }
+        lines += 1;
+    }
+    Ok((chunk, lines))
+}
+
+async fn door(config: &Config) -> Result<Door, Ended> {
+    match Desk::open(config, &Clock::System).await {
+        Ok(desk) => Ok(Door::Here(Box::new(desk))),
+        Err(StoreError::InUse { .. }) => service(config),
+        Err(error) => Err(terminal::failed(&error)),
+    }
+}
+
+fn service(config: &Config) -> Result<Door, Ended> {
+    let file = app::address_file(&config.store);
+    let address = std::fs::read_to_string(&file).ok();
+    let Some(address) = address.and_then(|text| text.trim().parse::<SocketAddr>().ok()) else {
+        return Err(terminal::misused(
+            "another tillpost has the database open, but does not say where it listens",
+        ));
+    };
+    let http = reqwest::Client::builder()
+        .timeout(Duration::from_mins(2))
+        .no_proxy()
+        .build()
+        .map_err(|error| terminal::failed(&error))?;
+    let address = format!("http://{address}/admin/v1/import");
+    Ok(Door::Service { http, address, token: config.http.admin_token.clone() })
+}
+
+impl Door {
+    async fn hand_over(&self, chunk: &[u8], project: Option<&str>) -> Result<Vec<Line>, Ended> {
+        match self {
+            Self::Here(desk) => {
+                let project = import::project(&desk.projects, project)
+                    .map_err(|says| terminal::misused(&says))?;
+                let lines: Vec<&[u8]> = import::lines(chunk).collect();
+                let imported = import::lines_in(&desk.intake, project, &lines).await;
+                let imported = imported.map_err(|error| terminal::failed(&error))?;
+                let text = serde_json::to_string(&imported).unwrap_or_default();
+                serde_json::from_str(&text).map_err(|error| terminal::failed(&error))
+            }
+            Self::Service { http, address, token } => {
+                let mut request = http.post(address).body(chunk.to_vec());
+                if let Some(project) = project {
+                    let query = form_urlencoded::Serializer::new(String::new())
+                        .append_pair("project", project)
+                        .finish();
+                    request = http.post(format!("{address}?{query}")).body(chunk.to_vec());
+                }
+                if let Some(token) = token {
+                    request = request.bearer_auth(token.expose_secret());
+                }
+                let failed = |error: reqwest::Error| terminal::failed(&error);
+                let response = request.send().await.map_err(failed)?;
+                let status = response.status();
+                let text = response.text().await.map_err(failed)?;
+                if !status.is_success() {
+                    return Err(terminal::misused(&format!(
+                        "the service answered {status}: {text}"
+                    )));
+                }
+                let answer: Answer =
+                    serde_json::from_str(&text).map_err(|error| terminal::failed(&error))?;
+                Ok(answer.lines)
+            }
+        }
+    }
+}
+
+/// What became of all lines.
+#[derive(Default)]
+struct Tally {
+    /// Lines of the file so far, blank ones included: what an editor counts.
+    lines: usize,
+    outcomes: BTreeMap<String, u64>,
+    /// Lines that were taken, with something to say about them.
+    remarks: u64,
+}
+
+impl Tally {
+    fn count(&mut self, chunk: &[u8], lines: usize, answers: &[Line]) {
+        let numbered = chunk.split(|byte| *byte == b'\n').zip(self.lines + 1..);
+        let numbers = numbered.filter(|(line, _)| !line.trim_ascii().is_empty());
+        for ((_, number), line) in numbers.zip(answers) {
+            let count = self.outcomes.entry(line.outcome.clone()).or_default();
+            *count += 1;
+            let is_refused = line.outcome == LineOutcome::Refused.as_str();
+            let why = line.findings.first().map(|why| format!("{} [{}]", why.says, why.code));
+            if is_refused && *count <= SHOWN_MAX {
+                terminal::say(&format!("line {number} is refused: {}", why.unwrap_or_default()));
+            } else if let (false, Some(why)) = (is_refused, why) {
+                self.remarks += 1;
+                if self.remarks <= REMARKS_MAX {
+                    terminal::say(&format!("line {number}: {why}"));
+                }
+            }
+        }
+        self.lines += lines;
+    }
+
+    fn print(&self, json: bool) -> Ended {
+        if self.remarks > REMARKS_MAX {
+            terminal::say(&format!("… and {} lines more like these", self.remarks - REMARKS_MAX));
+        }
+        let count = |outcome: &LineOutcome| {
+            (outcome.as_str(), self.outcomes.get(outcome.as_str()).copied().unwrap_or(0))
+        };
+        let counts = LineOutcome::ALL.iter().map(count);
+        if json {
+            let fields: Vec<String> =
+                counts.map(|(outcome, count)| format!(r#""{outcome}":{count}"#)).collect();
+            terminal::data(&format!("{{{}}}", fields.join(",")));
+        } else {
+            let words: Vec<String> = counts
+                .filter(|(_, count)| *count > 0)
+                .map(|(outcome, count)| format!("{count} {}", outcome.replace('_', " ")))
+                .collect();
+            let words =
+                if words.is_empty() { "nothing to load".to_owned() } else { words.join(", ") };
+            terminal::data(&words);
+        }
+        let refused = self.outcomes.contains_key(LineOutcome::Refused.as_str());
+        if refused { Ended::WithErrors } else { Ended::Well }
+    }
+}

@@ -1,0 +1,152 @@
+//! What several commands begin with: the configuration, a runtime, the shipped mapping.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::{ConfigArgument, Ended, terminal};
+use crate::config::{self, Config, Report, World};
+use crate::core::finding::Severity;
+use crate::core::finding::render::Colour;
+use crate::store;
+
+/// The mapping that ships with the program, for those who have no file yet.
+pub(super) const SHIPPED_MAPPING: &str = include_str!("../../mappings/commerce.toml");
+
+/// Where the shipped mapping stands in the repository.
+pub(super) const SHIPPED_MAPPING_PATH: &str = "mappings/commerce.toml";
+
+/// The server key of `serve --sandbox`. No secret: that service listens on this machine only, and
+/// knows nobody but its demo user.
+pub(super) const SANDBOX_SERVER_KEY: &str = "sandbox-server-key";
+
+/// The name of the configuration where there is none to name.
+const DEFAULT_CONFIG: &str = "tillpost.toml";
+
+/// Loads the configuration that the arguments mean, printing whatever there is to say about it.
+///
+/// With a sandbox the books are others: what was meant for Meta must never go to a stand-in, nor
+/// a trial to Meta.
+pub(super) fn config(
+    argument: &ConfigArgument,
+    sandbox: bool,
+    world: &dyn World,
+) -> Result<Config, Ended> {
+    let named = argument.config.as_deref();
+    match named.or_else(|| (!sandbox && has_config()).then_some(Path::new(DEFAULT_CONFIG))) {
+        None => sandbox_config(SocketAddr::from(([127, 0, 0, 1], 8090))),
+        Some(path) => {
+            let mut config = checked(config::load(path, world), world)?;
+            if sandbox {
+                config.store = store::beside(&config.store, "sandbox");
+            }
+            Ok(config)
+        }
+    }
+}
+
+/// Whether this folder has a configuration.
+pub(super) fn has_config() -> bool {
+    Path::new(DEFAULT_CONFIG).exists()
+}
+
+/// The configuration of `serve --sandbox`: everything on this machine, nothing to configure.
+pub(super) fn sandbox_config(sandbox: SocketAddr) -> Result<Config, Ended> {
+    let world = BuiltIn { sandbox };
+    checked(config::load(Path::new(BUILT_IN), &world), &world)
+}
+
+/// A runtime for commands that wait for something.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Ended> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| terminal::failed(&error))
+}
+
+/// Reads a file, or standard input for `-`.
+pub(super) fn input(path: &Path) -> Result<Vec<u8>, Ended> {
+    let read = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    read.map_err(|error| terminal::misused(&format!("cannot read {}: {error}", path.display())))
+}
+
+/// "1 error, 2 warnings", or nothing where there is nothing to count.
+pub(super) fn counted(report: &Report) -> Option<String> {
+    let count = |severity: Severity, word: &str| match report.count(severity) {
+        0 => None,
+        1 => Some(format!("1 {word}")),
+        many => Some(format!("{many} {word}s")),
+    };
+    let counts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning")]
+        .into_iter()
+        .filter_map(|(severity, word)| count(severity, word))
+        .collect();
+    (!counts.is_empty()).then(|| counts.join(", "))
+}
+
+/// Prints what there is to say. To somebody who only looks, only what forbids looking.
+fn checked((config, report): (Option<Config>, Report), world: &dyn World) -> Result<Config, Ended> {
+    let shown = world.needs_secrets() || report.has_error();
+    if let Some(counts) = counted(&report).filter(|_| shown) {
+        terminal::say(&report.draw(Colour::Always));
+        terminal::say(&format!("\n{counts} in the configuration"));
+    }
+    config.ok_or(Ended::Misused)
+}
+
+/// What the built-in configuration is called in messages.
+const BUILT_IN: &str = "(built-in sandbox configuration)";
+
+/// The files and variables of the built-in configuration; mapping files may be replaced by the
+/// one in this folder.
+struct BuiltIn {
+    sandbox: SocketAddr,
+}
+
+impl World for BuiltIn {
+    fn file(&self, path: &Path) -> io::Result<String> {
+        if path == Path::new(BUILT_IN) {
+            return Ok(format!(
+                r#"
+                [store]
+                url = "sqlite:tillpost-data/sandbox.db"
+
+                [[projects]]
+                name = "shop"
+                server_key = {{ env = "SANDBOX_SERVER_KEY" }}
+                mapping = "{SHIPPED_MAPPING_PATH}"
+                currency = "INR"
+
+                [datasets.storefront]
+                id = "1234567890"
+                access_token = {{ env = "SANDBOX_ACCESS_TOKEN" }}
+                endpoint = "http://{}"
+                "#,
+                self.sandbox
+            ));
+        }
+        match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(SHIPPED_MAPPING.to_owned()),
+            read => read,
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        match name {
+            "SANDBOX_SERVER_KEY" => Some(SANDBOX_SERVER_KEY.to_owned()),
+            "SANDBOX_ACCESS_TOKEN" => Some("sandbox-access-token".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The path of a file as a person may type it again.
+pub(super) fn shown(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).to_owned()
+}

@@ -1,0 +1,112 @@
+//! The only place that asks what time it is, and the only one that waits for time to pass.
+//!
+//! A [`Clock`] is handed to whoever needs one. The system's asks the system; a frozen one stands
+//! still until a test moves it, and wakes whoever sleeps on it. So no test ever waits.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use crate::core::time::Timestamp;
+
+/// Where time comes from. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// A clock that a test moves.
+    Frozen(FrozenClock),
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug, Clone)]
+pub struct FrozenClock {
+    now: Arc<Mutex<watch::Sender<Timestamp>>>,
+    seen: watch::Receiver<Timestamp>,
+}
+
+impl FrozenClock {
+    /// A clock that stands at this moment.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        let (sender, seen) = watch::channel(now);
+        Self { now: Arc::new(Mutex::new(sender)), seen }
+    }
+
+    /// Moves the clock. Whoever slept until then or before wakes up.
+    pub fn advance(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let sender = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        sender.send_modify(|now| *now = now.plus_millis(millis));
+    }
+}
+
+impl Clock {
+    /// The time.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::Frozen(frozen) => *frozen.seen.borrow(),
+            Self::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            }
+        }
+    }
+
+    /// Waits until this moment, or not at all if it has passed.
+    ///
+    /// On the system's clock the wait is measured by the monotonic one, so that a step of the
+    /// calendar neither shortens nor stretches it.
+    pub async fn sleep_until(&self, moment: Timestamp) {
+        match self {
+            Self::Frozen(frozen) => {
+                let mut seen = frozen.seen.clone();
+                // The sender lives as long as this clock does.
+                let _ = seen.wait_for(|now| *now >= moment).await;
+            }
+            Self::System => {
+                Self::sleep(moment.millis_since(self.now())).await;
+            }
+        }
+    }
+
+    /// Waits so many milliseconds, whatever happens to the calendar.
+    pub async fn sleep_millis(&self, millis: i64) {
+        match self {
+            Self::Frozen(_) => self.sleep_until(self.now().plus_millis(millis)).await,
+            Self::System => Self::sleep(millis).await,
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
+    async fn sleep(millis: i64) {
+        tokio::time::sleep(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).await;
+    }
+
+    /// Milliseconds since an arbitrary start, which only ever grow: for pauses, rates and how long
+    /// something took.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
+    pub fn monotonic_millis(&self) -> i64 {
+        static START: OnceLock<Instant> = OnceLock::new();
+        match self {
+            Self::Frozen(_) => self.now().millis(),
+            Self::System => {
+                let elapsed = START.get_or_init(Instant::now).elapsed();
+                i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+            }
+        }
+    }
+}
+
+/// The clock that `governor` asks: nanoseconds since an arbitrary start.
+impl governor::clock::Clock for Clock {
+    type Instant = governor::nanos::Nanos;
+
+    fn now(&self) -> Self::Instant {
+        Duration::from_millis(u64::try_from(self.monotonic_millis()).unwrap_or(0)).into()
+    }
+}

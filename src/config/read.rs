@@ -1,0 +1,313 @@
+//! From the text of `tillpost.toml` to a checked [`Config`], with every fault in one pass.
+
+mod dataset;
+mod secret;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret as _;
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::{Config, FileReport, Http, Project, Report, Users, World};
+use crate::core::finding::{At, Code, Finding, Findings};
+use crate::core::mapping::{self, DatasetName, Datasets, Mapping};
+use crate::core::money::Currency;
+use crate::core::toml_reader::{Codes, Placed, Table, kind, parse, settled};
+
+const CODES: Codes = Codes {
+    syntax: Code::ConfigSyntax,
+    key: Code::ConfigKey,
+    kind: Code::ConfigKind,
+    missing: Code::ConfigMissing,
+    word: Code::ConfigRange,
+};
+
+pub(super) fn load(path: &Path, world: &dyn World) -> (Option<Config>, Report) {
+    let text = match world.file(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let says = format!("cannot read the file: {error}");
+            let finding = Finding::new(Code::ConfigFile, At::Span(0..0), says).help(
+                "name another with --config, or try `tillpost serve --sandbox`, which needs none",
+            );
+            let findings = Findings::from_iter([finding]);
+            let file = FileReport { path: path.to_owned(), text: String::new(), findings };
+            return (None, Report { files: vec![file] });
+        }
+    };
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let mut reader = Reader { world, folder, findings: Findings::default(), mappings: Vec::new() };
+    let config = reader.config(&text);
+    let findings = settled(reader.findings, CODES);
+    let mut files = vec![FileReport { path: path.to_owned(), text, findings }];
+    files.append(&mut reader.mappings);
+    let report = Report { files };
+    let config = config.filter(|_| !report.has_error());
+    (config, report)
+}
+
+struct Reader<'w> {
+    world: &'w dyn World,
+    folder: PathBuf,
+    findings: Findings,
+    /// The mapping files, each reported once however many projects share it.
+    mappings: Vec<FileReport>,
+}
+
+impl Reader<'_> {
+    fn config(&mut self, text: &str) -> Option<Config> {
+        let parsed = parse(text, CODES, &mut self.findings);
+        let mut file = Table::new(parsed.get_ref(), 0..0, CODES);
+        let http = self.http(&mut file);
+        let store = self.store(&mut file);
+        let (datasets, names) = self.datasets(&mut file);
+        let projects = self.projects(&mut file, &names);
+        file.finish(&mut self.findings);
+        self.no_key_twice(&projects);
+        Some(Config { http, store: store?, projects, datasets })
+    }
+
+    fn http(&mut self, file: &mut Table<'_, '_>) -> Http {
+        let mut http = Http {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            admin_token: None,
+        };
+        let Some(mut table) = file.table("http", &mut self.findings) else { return http };
+        let listen = self.address(&mut table, "listen");
+        let admin_listen = self.address(&mut table, "admin_listen");
+        let span = admin_listen.as_ref().or(listen.as_ref()).map(|address| address.span.clone());
+        http.listen = listen.map_or(http.listen, |address| address.value);
+        http.admin_listen = admin_listen.map_or(http.admin_listen, |address| address.value);
+        if collide(http.listen, http.admin_listen) {
+            let says = "`listen` and `admin_listen` are one address".to_owned();
+            self.say(Code::ConfigTwice, span.unwrap_or_default(), says, "give them two ports");
+        }
+        let tokens = self.secrets(&mut table, "admin_token");
+        let is_named = tokens.is_some();
+        http.admin_token = tokens.into_iter().flatten().next();
+        if !http.admin_listen.ip().is_loopback() && !is_named {
+            let help = "set `admin_token = { env = \"ADMIN_TOKEN\" }`, or listen on 127.0.0.1";
+            table.missing("admin_token", help, &mut self.findings);
+        }
+        table.finish(&mut self.findings);
+        http
+    }
+
+    fn address(
+        &mut self,
+        table: &mut Table<'_, '_>,
+        key: &'static str,
+    ) -> Option<Placed<SocketAddr>> {
+        let Placed { value: text, span } = table.text(key, &mut self.findings)?;
+        let Ok(value) = text.parse() else {
+            let says = format!("`{key}` is not an address with a port");
+            self.say(Code::ConfigRange, span, says, "write \"127.0.0.1:8080\"");
+            return None;
+        };
+        Some(Placed { value, span })
+    }
+
+    fn store(&mut self, file: &mut Table<'_, '_>) -> Option<PathBuf> {
+        let default = self.folder.join("tillpost-data").join("tillpost.db");
+        let Some(mut table) = file.table("store", &mut self.findings) else {
+            return Some(default);
+        };
+        let url = table.text("url", &mut self.findings);
+        self.number(&mut table, "retention_days", 1..=3_650);
+        table.finish(&mut self.findings);
+        let Some(url) = url else { return Some(default) };
+        match url.value.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Some(self.folder.join(path)),
+            _ => {
+                let says = "`url` names none of the stores that are known: sqlite".to_owned();
+                self.say(
+                    Code::ConfigRange,
+                    url.span,
+                    says,
+                    "write \"sqlite:tillpost-data/tillpost.db\"",
+                );
+                None
+            }
+        }
+    }
+
+    fn projects(
+        &mut self,
+        file: &mut Table<'_, '_>,
+        names: &BTreeSet<DatasetName>,
+    ) -> Vec<Project> {
+        let mut projects: Vec<Project> = Vec::new();
+        let Some(all) = file.get("projects").and_then(|value| {
+            let list = value.get_ref().as_array();
+            if list.is_none() {
+                let says =
+                    format!("`projects` must be a list of tables, not {}", kind(value.get_ref()));
+                self.say(Code::ConfigKind, value.span(), says, "write [[projects]]");
+            }
+            list
+        }) else {
+            if file.get("projects").is_none() {
+                file.missing(
+                    "projects",
+                    "add [[projects]] with name, server_key and mapping",
+                    &mut self.findings,
+                );
+            }
+            return projects;
+        };
+        for value in all {
+            let Some(table) = self.inner(value) else { continue };
+            let Some(project) = self.project(Table::new(table, value.span(), CODES), names) else {
+                continue;
+            };
+            if projects.iter().any(|other| other.name == project.name) {
+                let says = format!("two projects are called `{}`", project.name);
+                self.say(Code::ConfigTwice, value.span(), says, "give one of them another name");
+            }
+            projects.push(project);
+        }
+        projects
+    }
+
+    fn project(
+        &mut self,
+        mut table: Table<'_, '_>,
+        names: &BTreeSet<DatasetName>,
+    ) -> Option<Project> {
+        let name = self.required(&mut table, "name", "name = \"shop\"");
+        let server_keys = self.secrets(&mut table, "server_key");
+        if server_keys.is_none() {
+            let help = "write `server_key = { env = \"SHOP_SERVER_KEY\" }`";
+            table.missing("server_key", help, &mut self.findings);
+        }
+        // Read now, used by the routes of the sites and the apps.
+        self.secrets(&mut table, "site_key");
+        self.secrets(&mut table, "client_token");
+        let mapping = self.mapping(&mut table, names);
+        let users = table.word("users", Users::ALL, Users::as_str, &mut self.findings);
+        let currency = self.currency(&mut table);
+        let hold_days = self.number(&mut table, "hold_days", 1..=90);
+        let rate = self.number(&mut table, "max_requests_per_second", 1..=1_000_000);
+        table.finish(&mut self.findings);
+        let (mapping_path, mapping) = mapping?;
+        Some(Project {
+            name: name?.value,
+            server_keys: server_keys?,
+            mapping_path,
+            mapping,
+            users: users.map_or(Users::Known, |word| word.value),
+            currency,
+            hold_days: hold_days.unwrap_or(7),
+            max_requests_per_second: rate.and_then(|rate| u32::try_from(rate).ok()),
+        })
+    }
+
+    fn mapping(
+        &mut self,
+        table: &mut Table<'_, '_>,
+        names: &BTreeSet<DatasetName>,
+    ) -> Option<(PathBuf, Mapping)> {
+        let written = self.required(table, "mapping", "mapping = \"mappings/commerce.toml\"")?;
+        let path = self.folder.join(&written.value);
+        let text = match self.world.file(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                let says = format!("cannot read the mapping file {}: {error}", path.display());
+                let help = "paths are relative to the folder of tillpost.toml";
+                self.say(Code::ConfigFile, written.span, says, help);
+                return None;
+            }
+        };
+        let (mapping, findings) = mapping::compile(&text, Datasets::Known(names));
+        if self.mappings.iter().all(|file| file.path != path) {
+            self.mappings.push(FileReport { path: path.clone(), text, findings });
+        }
+        mapping.map(|mapping| (path, mapping))
+    }
+
+    fn currency(&mut self, table: &mut Table<'_, '_>) -> Option<Currency> {
+        let text = table.text("currency", &mut self.findings)?;
+        let found = Currency::read(text.value);
+        if found.is_none() {
+            let says = format!("`{}` is not an ISO 4217 currency", text.value);
+            self.say(Code::ConfigRange, text.span, says, "write three letters such as \"INR\"");
+        }
+        found
+    }
+
+    /// Two projects with one key: nobody could say whose payment it is.
+    fn no_key_twice(&mut self, projects: &[Project]) {
+        let mut seen: Vec<(&str, &str)> = Vec::new();
+        for project in projects {
+            for key in &project.server_keys {
+                match seen.iter().find(|(known, _)| *known == key.expose_secret()) {
+                    Some((_, other)) if *other != project.name => {
+                        let says =
+                            format!("`{other}` and `{}` have the same server key", project.name);
+                        self.findings.push(Finding::new(Code::ConfigTwice, At::Span(0..0), says));
+                    }
+                    Some(_) => {}
+                    None => seen.push((key.expose_secret(), &project.name)),
+                }
+            }
+        }
+    }
+
+    fn required(
+        &mut self,
+        table: &mut Table<'_, '_>,
+        key: &'static str,
+        help: &str,
+    ) -> Option<Placed<String>> {
+        if table.get(key).is_none() {
+            table.missing(key, &format!("write {help}"), &mut self.findings);
+            return None;
+        }
+        let text = table.text(key, &mut self.findings)?;
+        Some(Placed { value: text.value.to_owned(), span: text.span })
+    }
+
+    fn number(
+        &mut self,
+        table: &mut Table<'_, '_>,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let number = table.whole(key, &mut self.findings)?;
+        if range.contains(&number.value) {
+            return Some(number.value);
+        }
+        let says = format!("`{key}` is {}", number.value);
+        let help = format!("write a number from {} to {}", range.start(), range.end());
+        self.say(Code::ConfigRange, number.span, says, &help);
+        None
+    }
+
+    fn inner<'t, 'i>(
+        &mut self,
+        value: &'t Spanned<DeValue<'i>>,
+    ) -> Option<&'t toml::de::DeTable<'i>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            let says = format!("here stands {}, where a table belongs", kind(value.get_ref()));
+            self.say(Code::ConfigKind, value.span(), says, "write a table");
+        }
+        table
+    }
+
+    fn say(&mut self, code: Code, span: Range<usize>, says: String, help: &str) {
+        self.findings.push(Finding::new(code, At::Span(span), says).help(help));
+    }
+}
+
+/// Whether two listeners would fight for one port. Port 0 is a new one each time.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let overlap =
+        one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && overlap
+}

@@ -1,0 +1,122 @@
+//! `[datasets.NAME]`: where events go, with which token, at what pace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{CODES, Reader};
+use crate::config::{Dataset, META_ENDPOINT, META_VERSION, Sending};
+use crate::core::finding::Code;
+use crate::core::mapping::DatasetName;
+use crate::core::meta::BATCH_EVENTS_MAX;
+use crate::core::toml_reader::Table;
+
+impl Reader<'_> {
+    /// The datasets, and every name that stands there: a dataset whose token is missing is one that
+    /// mapping files may name all the same.
+    pub(super) fn datasets(
+        &mut self,
+        file: &mut Table<'_, '_>,
+    ) -> (BTreeMap<DatasetName, Dataset>, BTreeSet<DatasetName>) {
+        let mut datasets = BTreeMap::new();
+        let mut names = BTreeSet::new();
+        let Some(all) = file.table("datasets", &mut self.findings) else {
+            let help = "add a table [datasets.NAME] with `id` and `access_token`";
+            if file.get("datasets").is_none() {
+                file.missing("datasets", help, &mut self.findings);
+            }
+            return (datasets, names);
+        };
+        for (key, value) in all.entries() {
+            let name = DatasetName::read(key.value);
+            if name.is_none() {
+                let says = format!("`{}` is not a name for a dataset", key.value);
+                self.say(Code::ConfigRange, key.span, says, "use letters, digits, `_` and `-`");
+            }
+            names.extend(name.clone());
+            let Some(table) = self.inner(value) else { continue };
+            let dataset = self.dataset(Table::new(table, value.span(), CODES));
+            datasets.extend(name.zip(dataset));
+        }
+        (datasets, names)
+    }
+
+    fn dataset(&mut self, mut table: Table<'_, '_>) -> Option<Dataset> {
+        let id = self.required(&mut table, "id", "Meta's number of the dataset: \"1234567890\"");
+        let tokens = self.secrets(&mut table, "access_token");
+        if tokens.is_none() {
+            let help = "write `access_token = { env = \"META_ACCESS_TOKEN\" }`";
+            table.missing("access_token", help, &mut self.findings);
+        }
+        let endpoint = self.endpoint(&mut table);
+        let version = self.version(&mut table);
+        let test_event_code = table.text("test_event_code", &mut self.findings);
+        let sending = self.sending(&mut table);
+        table.finish(&mut self.findings);
+        let id = id?;
+        if id.value.is_empty() || !id.value.bytes().all(|byte| byte.is_ascii_digit()) {
+            let help = "copy the number from Events Manager";
+            self.say(Code::ConfigRange, id.span, "`id` is not a number".into(), help);
+        }
+        Some(Dataset {
+            id: id.value,
+            access_token: tokens?.into_iter().next()?,
+            endpoint: endpoint?,
+            version: version?,
+            test_event_code: test_event_code.map(|code| code.value.to_owned()),
+            sending,
+        })
+    }
+
+    /// Only https, or the loopback: a token must not cross a network in the clear.
+    fn endpoint(&mut self, table: &mut Table<'_, '_>) -> Option<String> {
+        let Some(text) = table.text("endpoint", &mut self.findings) else {
+            return Some(META_ENDPOINT.to_owned());
+        };
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        let is_local = local.iter().any(|start| {
+            text.value
+                .strip_prefix(start)
+                .is_some_and(|rest| matches!(rest.chars().next(), None | Some(':' | '/')))
+        });
+        if text.value.starts_with("https://") || is_local {
+            return Some(text.value.trim_end_matches('/').to_owned());
+        }
+        let says = "`endpoint` is neither https nor on this machine".to_owned();
+        self.say(Code::ConfigRange, text.span, says, "write \"https://graph.facebook.com\"");
+        None
+    }
+
+    fn version(&mut self, table: &mut Table<'_, '_>) -> Option<String> {
+        let Some(text) = table.text("version", &mut self.findings) else {
+            return Some(META_VERSION.to_owned());
+        };
+        let numbers = text.value.strip_prefix('v').and_then(|rest| rest.split_once('.'));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if numbers.is_some_and(|(major, minor)| digits(major) && digits(minor)) {
+            return Some(text.value.to_owned());
+        }
+        let says = "`version` is not a version of the Graph API".to_owned();
+        self.say(Code::ConfigRange, text.span, says, "write \"v25.0\"");
+        None
+    }
+
+    fn sending(&mut self, table: &mut Table<'_, '_>) -> Sending {
+        let default = Sending::default();
+        let size = |number: Option<u64>, default: usize| {
+            number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
+        };
+        let batch_events = self.number(table, "batch_events", 1..=BATCH_EVENTS_MAX as u64);
+        let batch_bytes = self.number(table, "batch_bytes", 10_000..=16 * 1024 * 1024);
+        let wait = self.number(table, "batch_wait_ms", 0..=60_000);
+        let in_flight = self.number(table, "max_in_flight", 1..=64);
+        let rate = self.number(table, "max_events_per_second", 1..=1_000_000);
+        let timeout = self.number(table, "timeout_ms", 100..=120_000);
+        Sending {
+            batch_events: size(batch_events, default.batch_events),
+            batch_bytes: size(batch_bytes, default.batch_bytes),
+            batch_wait_ms: wait.unwrap_or(default.batch_wait_ms),
+            max_in_flight: size(in_flight, default.max_in_flight),
+            max_events_per_second: rate.and_then(|rate| u32::try_from(rate).ok()),
+            timeout_ms: timeout.unwrap_or(default.timeout_ms),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! `tillpost.toml`: every fault at its line and column, each said once, and no secret in any.
+//!
+//! A [`World`] made of two maps stands in for files and environment variables.
+
+use std::io;
+
+use secrecy::ExposeSecret as _;
+
+use super::*;
+use crate::core::finding::render::line_and_column;
+use crate::core::finding::{At, Code};
+
+const MAPPING: &str =
+    "version = 1\n[defaults]\ndataset = \"storefront\"\n[payments]\nDEFAULT = \"Purchase\"\n";
+
+const DATASET: &str = r#"[datasets.storefront]
+id = "1234567890"
+access_token = { env = "TOKEN" }
+"#;
+
+const PROJECT: &str = r#"[[projects]]
+name = "shop"
+server_key = { env = "KEY" }
+mapping = "m.toml"
+"#;
+
+/// The text of `tillpost.toml`, beside one good mapping file and four variables.
+struct Made(String);
+
+impl World for Made {
+    fn file(&self, path: &Path) -> io::Result<String> {
+        match path.to_str() {
+            Some("/etc/tillpost.toml") => Ok(self.0.clone()),
+            Some("/etc/m.toml") => Ok(MAPPING.to_owned()),
+            Some("/etc/bad.toml") => Ok(MAPPING.replace("version = 1", "version = 2")),
+            Some("/etc/token") => Ok("canary-of-a-file\n".to_owned()),
+            _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        match name {
+            "TOKEN" => Some("canary-token".to_owned()),
+            "KEY" => Some("canary-key".to_owned()),
+            "KEY2" => Some("canary-key-2".to_owned()),
+            "EMPTY" => Some("  ".to_owned()),
+            "LINES" => Some("canary\nlines".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+fn loaded(text: &str) -> (Option<Config>, Report) {
+    let (config, report) = load(Path::new("/etc/tillpost.toml"), &Made(text.to_owned()));
+    assert_eq!(config.is_none(), report.has_error(), "refused if and only if an error: {text}");
+    let printed = format!("{}{report:?}{config:?}", report.draw(Colour::Never));
+    assert!(!printed.contains("canary"), "a secret is never printed: {printed}");
+    (config, report)
+}
+
+/// Every finding of every file as (code, line, column), in the order of the files.
+fn found(text: &str) -> Vec<(Code, usize, usize)> {
+    let place = |text: &str, at: &At| match at {
+        At::Span(span) => line_and_column(text, span.start),
+        At::Pointer(_) => unreachable!("a file has spans"),
+    };
+    let of_file = |file: &FileReport| {
+        let all = file.findings.iter().map(|finding| {
+            let (line, column) = place(&file.text, &finding.at);
+            (finding.code, line, column)
+        });
+        all.collect::<Vec<_>>()
+    };
+    loaded(text).1.files.iter().flat_map(of_file).collect()
+}
+
+#[test]
+fn a_short_file_is_completed_with_defaults() {
+    let (config, report) = loaded(&format!("{DATASET}{PROJECT}"));
+    assert!(report.files.iter().all(|file| file.findings.is_empty()), "{report:?}");
+    let config = config.expect("a configuration");
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.http.admin_listen.to_string(), "127.0.0.1:8081");
+    assert_eq!(config.store, Path::new("/etc/tillpost-data/tillpost.db"));
+    let project = &config.projects[0];
+    assert_eq!((project.users, project.hold_days, project.currency), (Users::Known, 7, None));
+    assert_eq!(project.server_keys[0].expose_secret(), "canary-key");
+    let (name, dataset) = config.datasets.iter().next().expect("a dataset");
+    assert_eq!((name.as_str(), dataset.id.as_str()), ("storefront", "1234567890"));
+    assert_eq!(
+        (dataset.endpoint.as_str(), dataset.version.as_str()),
+        (META_ENDPOINT, META_VERSION)
+    );
+    assert_eq!(dataset.sending, Sending::default());
+}
+
+#[test]
+fn a_setting_of_the_http_table_is_right_or_its_fault_has_a_place() {
+    for (lines, expected) in [
+        ("", vec![]),
+        (r#"listen = "0.0.0.0:80""#, vec![]),
+        (
+            r#"listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0""#,
+            vec![],
+        ),
+        (r#"listen = "127.0.0.1""#, vec![(Code::ConfigRange, 2, 10)]),
+        ("listen = 8080", vec![(Code::ConfigKind, 2, 10)]),
+        (r#"listn = "127.0.0.1:80""#, vec![(Code::ConfigKey, 2, 1)]),
+        ("listen", vec![(Code::ConfigSyntax, 2, 7)]),
+        // One address for both, also where one of them is the default.
+        (r#"listen = "127.0.0.1:8081""#, vec![(Code::ConfigTwice, 2, 10)]),
+        (
+            r#"listen = "127.0.0.1:9000"
+admin_listen = "127.0.0.1:9000""#,
+            vec![(Code::ConfigTwice, 3, 16)],
+        ),
+        (r#"listen = "0.0.0.0:8081""#, vec![(Code::ConfigTwice, 2, 10)]),
+        // The admin API beyond the loopback wants a token; a missing one is one finding.
+        (r#"admin_listen = "0.0.0.0:9000""#, vec![(Code::ConfigMissing, 1, 1)]),
+        (
+            r#"admin_listen = "0.0.0.0:9000"
+admin_token = { env = "KEY" }"#,
+            vec![],
+        ),
+        (
+            r#"admin_listen = "0.0.0.0:9000"
+admin_token = { env = "NOWHERE" }"#,
+            vec![(Code::ConfigSecret, 3, 15)],
+        ),
+        (
+            r#"admin_listen = "0.0.0.0:9000"
+admin_token = []"#,
+            vec![(Code::ConfigMissing, 1, 1)],
+        ),
+    ] {
+        assert_eq!(found(&format!("[http]\n{lines}\n{DATASET}{PROJECT}")), expected, "{lines}");
+    }
+}
+
+#[test]
+fn a_setting_of_a_dataset_is_right_or_its_fault_has_a_place() {
+    let id = r#"id = "1""#;
+    let token = r#"access_token = { env = "TOKEN" }"#;
+    let good = format!("{id}\n{token}\n");
+    let also = |line: &str| format!("{good}{line}");
+    for (lines, expected) in [
+        (format!("{id}\naccess_token = {{ file = \"token\" }}"), vec![]),
+        (token.to_owned(), vec![(Code::ConfigMissing, 1, 1)]),
+        (format!("id = \"12a\"\n{token}"), vec![(Code::ConfigRange, 2, 6)]),
+        (format!("id = 12\n{token}"), vec![(Code::ConfigKind, 2, 6)]),
+        (id.to_owned(), vec![(Code::ConfigMissing, 1, 1)]),
+        (format!("{id}\naccess_token = []"), vec![(Code::ConfigMissing, 1, 1)]),
+        // The dataset exists all the same: the mapping file is not blamed (no M409).
+        (
+            format!("{id}\naccess_token = {{ env = \"NOWHERE\" }}"),
+            vec![(Code::ConfigSecret, 3, 16)],
+        ),
+        (format!("{id}\naccess_token = {{ env = \"EMPTY\" }}"), vec![(Code::ConfigSecret, 3, 16)]),
+        (format!("{id}\naccess_token = {{ env = \"LINES\" }}"), vec![(Code::ConfigSecret, 3, 16)]),
+        (format!("{id}\naccess_token = {{ file = \"gone\" }}"), vec![(Code::ConfigSecret, 3, 16)]),
+        (
+            format!("{id}\naccess_token = {{ env = \"TOKEN\", file = \"token\" }}"),
+            vec![(Code::ConfigTwice, 3, 16)],
+        ),
+        (format!("{id}\naccess_token = {{}}"), vec![(Code::ConfigTwice, 3, 16)]),
+        (also("batch_events = 1000"), vec![]),
+        (also("batch_events = 1001"), vec![(Code::ConfigRange, 4, 16)]),
+        (also("batch_events = 0"), vec![(Code::ConfigRange, 4, 16)]),
+        (also("batch_events = -1"), vec![(Code::ConfigKind, 4, 16)]),
+        (also("batch_events = \"9\""), vec![(Code::ConfigKind, 4, 16)]),
+        (also("endpoint = \"http://127.0.0.1:8090\""), vec![]),
+        (also("endpoint = \"http://shop.example\""), vec![(Code::ConfigRange, 4, 12)]),
+        (also("version = \"v25.0\""), vec![]),
+        (also("version = \"25\""), vec![(Code::ConfigRange, 4, 11)]),
+        (also("batch_evnts = 5"), vec![(Code::ConfigKey, 4, 1)]),
+    ] {
+        assert_eq!(
+            found(&format!("[datasets.storefront]\n{lines}\n{PROJECT}")),
+            expected,
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_stands_in_the_file_is_refused_and_not_repeated_in_a_sentence() {
+    let text = format!("[datasets.storefront]\nid = \"1\"\naccess_token = \"hunter2\"\n{PROJECT}");
+    let (_, report) = loaded(&text);
+    let findings: Vec<_> = report.files.iter().flat_map(|file| file.findings.iter()).collect();
+    let [finding] = findings.as_slice() else { unreachable!("one finding: {findings:?}") };
+    assert_eq!(finding.code, Code::ConfigKind);
+    assert!(!format!("{finding:?}").contains("hunter2"), "{finding:?}");
+}
+
+#[test]
+fn a_project_is_right_or_its_fault_has_a_place() {
+    let (name, key, mapping) =
+        (r#"name = "shop""#, r#"server_key = { env = "KEY" }"#, r#"mapping = "m.toml""#);
+    let good = format!("{name}\n{key}\n{mapping}\n");
+    for (lines, expected) in [
+        (good.clone(), vec![]),
+        (format!("{key}\n{mapping}"), vec![(Code::ConfigMissing, 4, 1)]),
+        (format!("{name}\n{mapping}"), vec![(Code::ConfigMissing, 4, 1)]),
+        (format!("{name}\nserver_key = []\n{mapping}"), vec![(Code::ConfigMissing, 4, 1)]),
+        (format!("{name}\n{key}"), vec![(Code::ConfigMissing, 4, 1)]),
+        (format!("{name}\n{key}\nmapping = \"gone.toml\""), vec![(Code::ConfigFile, 7, 11)]),
+        (
+            format!("{name}\n{key}\nmapping = \"bad.toml\""),
+            vec![(Code::MappingVersionUnknown, 1, 11)],
+        ),
+        (
+            format!(
+                "{name}\nserver_key = [{{ env = \"KEY\" }}, {{ env = \"NOWHERE\" }}]\n{mapping}"
+            ),
+            vec![(Code::ConfigSecret, 6, 32)],
+        ),
+        (format!("{good}users = \"open\""), vec![]),
+        (format!("{good}users = \"everybody\""), vec![(Code::ConfigRange, 8, 9)]),
+        (format!("{good}currency = \"Rs\""), vec![(Code::ConfigRange, 8, 12)]),
+        (format!("{good}hold_days = 91"), vec![(Code::ConfigRange, 8, 13)]),
+        (format!("{good}[[projects]]\n{good}"), vec![(Code::ConfigTwice, 8, 1)]),
+        (
+            format!("{good}[[projects]]\nname = \"b\"\n{key}\n{mapping}"),
+            vec![(Code::ConfigTwice, 1, 1)],
+        ),
+        (
+            format!(
+                "{good}[[projects]]\nname = \"b\"\nserver_key = {{ env = \"KEY2\" }}\n{mapping}"
+            ),
+            vec![],
+        ),
+    ] {
+        assert_eq!(found(&format!("{DATASET}[[projects]]\n{lines}\n")), expected, "{lines}");
+    }
+}
+
+#[test]
+fn a_table_that_is_missing_or_no_table_is_said_once() {
+    for (text, expected) in [
+        (PROJECT.to_owned(), vec![(Code::ConfigMissing, 1, 1), (Code::MappingDataset, 3, 11)]),
+        (DATASET.to_owned(), vec![(Code::ConfigMissing, 1, 1)]),
+        (format!("projects = 5\n{DATASET}"), vec![(Code::ConfigKind, 1, 12)]),
+        (
+            format!("datasets = 5\n{PROJECT}"),
+            vec![(Code::ConfigKind, 1, 12), (Code::MappingDataset, 3, 11)],
+        ),
+        (format!("[stroe]\n{DATASET}{PROJECT}"), vec![(Code::ConfigKey, 1, 2)]),
+        (
+            format!("[store]\nurl = \"postgres://x\"\n{DATASET}{PROJECT}"),
+            vec![(Code::ConfigRange, 2, 7)],
+        ),
+        (
+            format!(
+                "[datasets.\"a b\"]\nid = \"1\"\naccess_token = {{ env = \"TOKEN\" }}\n{DATASET}{PROJECT}"
+            ),
+            vec![(Code::ConfigRange, 1, 11)],
+        ),
+    ] {
+        assert_eq!(found(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let (config, report) = load(Path::new("/nowhere.toml"), &Made(String::new()));
+    assert!(config.is_none());
+    let codes: Vec<Code> =
+        report.files.iter().flat_map(|file| file.findings.iter().map(|f| f.code)).collect();
+    assert_eq!(codes, [Code::ConfigFile]);
+}

@@ -1,0 +1,95 @@
+//! The checks: what may be wrong with an event although each of its fields can be read.
+//!
+//! In: [`Evidence`], all that is known of one event. Out: findings. Each check is a file with its
+//! rule and its table of cases; this module is the ordered list of them. A finding of severity
+//! error blocks the event, never the payment.
+//!
+//! Which missing fields block is the [`Profile`]'s decision: what Meta would refuse always blocks;
+//! what only the catalogue needs blocks for `catalog` and warns for `plain`.
+
+mod amount;
+mod identity;
+mod ids;
+mod presence;
+mod source;
+mod timing;
+mod totals;
+
+use super::event_data::EventData;
+use super::finding::{Code, Finding, Findings, Severity};
+use super::meta::{ActionSource, CustomData, EventName};
+use super::money::{Amount, Currency};
+use super::names::closed_list;
+use super::time::Timestamp;
+use super::user_data::UserData;
+
+closed_list! {
+    /// What an event is for, which decides what it must carry.
+    pub enum Profile {
+        /// Measurement: what Meta's endpoint demands.
+        Plain = "plain",
+        /// Catalogue ads: ids, contents, type, counts and order ids as well.
+        Catalog = "catalog",
+    }
+}
+
+/// All that a check may look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'e> {
+    /// The event's name.
+    pub event: &'e EventName,
+    /// What it is for.
+    pub profile: Profile,
+    /// What the sender sent.
+    pub sent: &'e EventData<'e>,
+    /// What Meta would receive.
+    pub custom_data: &'e CustomData<'e>,
+    /// Whose it is.
+    pub user_data: &'e UserData,
+    /// Where it happened.
+    pub action_source: ActionSource,
+    /// On which page.
+    pub event_source_url: Option<&'e str>,
+    /// The payment's own amount.
+    pub amount: Amount,
+    /// The currency of that amount.
+    pub currency: Option<Currency>,
+    /// When it happened.
+    pub time: Timestamp,
+    /// What time it is.
+    pub now: Timestamp,
+}
+
+impl Evidence<'_> {
+    /// The severity of something that only the catalogue needs: the code's own there, and a
+    /// warning elsewhere.
+    #[must_use]
+    fn for_catalog(&self, code: Code) -> Severity {
+        match self.profile {
+            Profile::Catalog => code.severity(),
+            Profile::Plain => Severity::Warning,
+        }
+    }
+}
+
+/// Every check, in the order in which a person would mend things.
+const CHECKS: [fn(Evidence<'_>) -> Vec<Finding>; 7] = [
+    presence::check,
+    timing::check,
+    identity::check,
+    source::check,
+    ids::check,
+    totals::check,
+    amount::check,
+];
+
+/// Runs every check.
+#[must_use]
+pub fn check(evidence: Evidence<'_>) -> Findings {
+    CHECKS.iter().flat_map(|check| check(evidence)).collect()
+}
+
+pub use timing::{FUTURE_MAX_MILLIS, is_too_old};
+
+#[cfg(test)]
+mod cases;

@@ -1,0 +1,141 @@
+//! Findings as a person reads them in a terminal.
+//!
+//! In: findings, and for those in a file its name and text. Out: text. In a file the finding
+//! stands under the line that caused it, with a caret, as good compilers do it; in a JSON body it
+//! names its pointer. Colours are the caller's choice, never asked of the environment here.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::{At, Finding, Findings, Severity};
+
+/// A file whose findings are drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'s> {
+    /// Its name, as the user gave it.
+    pub path: &'s str,
+    /// Its text.
+    pub text: &'s str,
+}
+
+/// Whether the text carries terminal colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Plain text.
+    Never,
+    /// ANSI escapes.
+    Always,
+}
+
+/// All findings on a file, each under its line, with a blank line between two.
+#[must_use]
+pub fn in_file(findings: &Findings, source: Source<'_>, colour: Colour) -> String {
+    let renderer = match colour {
+        Colour::Never => Renderer::plain(),
+        Colour::Always => Renderer::styled(),
+    };
+    let drawn = findings.by_place().into_iter().map(|finding| draw(finding, source, &renderer));
+    let drawn: Vec<String> = drawn.collect();
+    drawn.join("\n\n")
+}
+
+/// All findings on a JSON body, as text: headline, place, help.
+#[must_use]
+pub fn in_body(findings: &Findings) -> String {
+    findings.iter().flat_map(|finding| [plain(finding), "\n".to_owned()]).collect()
+}
+
+/// Line and column (from 1, in characters) of a byte in a text.
+#[must_use]
+pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let mut end = offset.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let before = &text[..end];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+fn plain(finding: &Finding) -> String {
+    let Finding { code, severity, says, at, help } = finding;
+    let place = match at {
+        At::Pointer(pointer) if pointer.is_empty() => "the body",
+        At::Pointer(pointer) => pointer,
+        At::Span(_) => "the file",
+    };
+    let help = help.as_ref().map(|help| format!("\n  help: {help}")).unwrap_or_default();
+    format!("{severity}[{code}]: {says}\n  at {place}{help}")
+}
+
+fn draw(finding: &Finding, source: Source<'_>, renderer: &Renderer) -> String {
+    let At::Span(span) = &finding.at else { return plain(finding) };
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let end = span.end.min(source.text.len());
+    let start = span.start.min(end);
+    let snippet = Snippet::source(source.text)
+        .path(source.path)
+        .annotation(AnnotationKind::Primary.span(start..end));
+    let title = level.primary_title(&finding.says).id(finding.code.as_str());
+    let mut group: Group<'_> = title.element(snippet);
+    if let Some(help) = &finding.help {
+        group = group.element(Level::HELP.message(help));
+    }
+    renderer.render(&[group])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Code;
+    use super::*;
+
+    #[test]
+    fn a_finding_in_a_body_reads_alone() {
+        let findings = [Finding::in_body(
+            Code::ValueDiffers,
+            "/event_data/value",
+            "`value` is 2000, but the contents add up to 1000",
+        )
+        .help("send `value` = 1000, or correct `item_price`")]
+        .into_iter()
+        .collect();
+        insta::assert_snapshot!(in_body(&findings), @r"
+        warning[E207]: `value` is 2000, but the contents add up to 1000
+          at /event_data/value
+          help: send `value` = 1000, or correct `item_price`
+        ");
+    }
+
+    #[test]
+    fn a_finding_in_a_file_stands_under_its_line() {
+        let text = "version = 1\n\n[payments]\nFIRST_PAYMNT = \"Purchase\"\n";
+        let at = At::Span(24..36);
+        let findings =
+            [Finding::new(Code::MappingType, at, "`FIRST_PAYMNT` is not a payment type")
+                .help("did you mean `FIRST_PAYMENT`?")]
+            .into_iter()
+            .collect();
+        let source = Source { path: "commerce.toml", text };
+        insta::assert_snapshot!(in_file(&findings, source, Colour::Never), @r#"
+        error[M404]: `FIRST_PAYMNT` is not a payment type
+         --> commerce.toml:4:1
+          |
+        4 | FIRST_PAYMNT = "Purchase"
+          | ^^^^^^^^^^^^
+          |
+          = help: did you mean `FIRST_PAYMENT`?
+        "#);
+    }
+
+    #[test]
+    fn places_are_counted_in_characters_from_one() {
+        let text = "ä\nöü = 1";
+        assert_eq!(line_and_column(text, 0), (1, 1));
+        assert_eq!(line_and_column(text, text.find('=').unwrap_or(0)), (2, 4));
+        assert_eq!(line_and_column(text, 4), (2, 1), "inside a character: its start");
+        assert_eq!(line_and_column(text, 999), (2, 7));
+    }
+}

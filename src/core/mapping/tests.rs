@@ -1,0 +1,243 @@
+//! Mapping files: every fault at its line and column, each said once.
+//!
+//! Sources: section 4 of the contract. Lines and columns are counted by hand in the row.
+
+use std::collections::BTreeSet;
+
+use super::super::finding::Severity;
+use super::super::finding::render::line_and_column;
+use super::super::finding::{At, Code};
+use super::*;
+
+const HEAD: &str = "version = 1\n[defaults]\ndataset = \"storefront\"\n[payments]\n";
+
+/// Every finding as (code, line, column).
+fn found(source: &str) -> Vec<(Code, usize, usize)> {
+    let known: BTreeSet<DatasetName> =
+        ["storefront", "app_store"].into_iter().filter_map(DatasetName::read).collect();
+    let (mapping, findings) = compile(source, Datasets::Known(&known));
+    assert_eq!(
+        mapping.is_none(),
+        findings.has_error(),
+        "refused if and only if an error: {source}"
+    );
+    let place = |at: &At| match at {
+        At::Span(span) => {
+            assert!(span.start <= span.end && span.end <= source.len(), "{span:?} in {source}");
+            line_and_column(source, span.start)
+        }
+        At::Pointer(_) => unreachable!("a file has spans"),
+    };
+    findings
+        .iter()
+        .map(|finding| {
+            let (line, column) = place(&finding.at);
+            (finding.code, line, column)
+        })
+        .collect()
+}
+
+/// What is found in [`HEAD`] and these lines; the first of them is line 5.
+fn after_head(lines: &str) -> Vec<(Code, usize, usize)> {
+    found(&format!("{HEAD}{lines}"))
+}
+
+#[test]
+fn a_rule_is_right_or_its_fault_has_a_place() {
+    for (line, expected) in [
+        (r#"DEFAULT = "Purchase""#, vec![]),
+        (r#"DEFAULT = { event = "Purchase" }"#, vec![]),
+        (r#"DEFAULT = { event = "WalletTopup", custom_event = true }"#, vec![]),
+        (r#"DEFAULT = { forward = false, because = "money out" }"#, vec![]),
+        (
+            r#"DEFAULT = { event = "Purchase", dataset = ["app_store", "storefront", "app_store"] }"#,
+            vec![],
+        ),
+        ("DEFAULT = Purchase", vec![(Code::MappingSyntax, 5, 11)]),
+        (r#"FIRST_PAYMNT = "Purchase""#, vec![(Code::MappingType, 5, 1)]),
+        (r#"DEFAULT = "purchase""#, vec![(Code::MappingEvent, 5, 11)]),
+        (r#"DEFAULT = "WalletTopup""#, vec![(Code::MappingEvent, 5, 11)]),
+        ("DEFAULT = 5", vec![(Code::MappingKind, 5, 11)]),
+        ("DEFAULT = []", vec![(Code::MappingKind, 5, 11)]),
+        ("DEFAULT = { event = 5 }", vec![(Code::MappingKind, 5, 21)]),
+        (
+            r#"DEFAULT = { evnt = "Purchase" }"#,
+            vec![(Code::MappingMissing, 5, 11), (Code::MappingKey, 5, 13)],
+        ),
+        (
+            r#"DEFAULT = { event = "Purchase", custom_event = true }"#,
+            vec![(Code::MappingEvent, 5, 21)],
+        ),
+        (r#"DEFAULT = { event = " ", custom_event = true }"#, vec![(Code::MappingEvent, 5, 21)]),
+        (
+            r#"DEFAULT = { event = "Purchases", custom_event = true }"#,
+            vec![(Code::MappingEventNear, 5, 21)],
+        ),
+        ("DEFAULT = { forward = false }", vec![(Code::MappingMissing, 5, 11)]),
+        (r"DEFAULT = { forward = false, because = 5 }", vec![(Code::MappingKind, 5, 40)]),
+        // A flag of the wrong kind is one fault, not two.
+        (r#"DEFAULT = { forward = "false" }"#, vec![(Code::MappingKind, 5, 23)]),
+        (
+            r#"DEFAULT = { event = "WalletTopup", custom_event = "true" }"#,
+            vec![(Code::MappingKind, 5, 51)],
+        ),
+        // An event beside `forward = false` has no effect: a warning.
+        (
+            r#"DEFAULT = { forward = false, because = "x", event = "Purchase" }"#,
+            vec![(Code::MappingKey, 5, 53)],
+        ),
+        (
+            r#"DEFAULT = { event = "Purchase", action_source = "web" }"#,
+            vec![(Code::MappingWord, 5, 49)],
+        ),
+        (r#"DEFAULT = { event = "Purchase", currency = "Rs" }"#, vec![(Code::MappingWord, 5, 44)]),
+        (
+            r#"DEFAULT = { event = "Purchase", profile = "catalogue" }"#,
+            vec![(Code::MappingWord, 5, 43)],
+        ),
+        (
+            r#"DEFAULT = { event = "Purchase", without_device = "app" }"#,
+            vec![(Code::MappingWord, 5, 50)],
+        ),
+        (
+            r#"DEFAULT = { event = "Purchase", statuses = ["DONE"] }"#,
+            vec![(Code::MappingWord, 5, 45)],
+        ),
+        (r#"DEFAULT = { event = "Purchase", statuses = [] }"#, vec![(Code::MappingMissing, 5, 44)]),
+        (r#"DEFAULT = { event = "Purchase", statuses = 5 }"#, vec![(Code::MappingKind, 5, 44)]),
+        (r#"DEFAULT = { event = "Purchase", dataset = [] }"#, vec![(Code::MappingMissing, 5, 43)]),
+        (
+            r#"DEFAULT = { event = "Purchase", dataset = "shop" }"#,
+            vec![(Code::MappingDataset, 5, 43)],
+        ),
+        (r#"DEFAULT = { event = "Purchase", dataset = 5 }"#, vec![(Code::MappingKind, 5, 43)]),
+        ("DEFAULT = \"Purchase\"\nDEFAULT = \"Purchase\"", vec![(Code::MappingSyntax, 6, 1)]),
+    ] {
+        assert_eq!(after_head(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_custom_name_has_a_limit() {
+    for (chars, expected) in [(50, vec![]), (51, vec![(Code::MappingEvent, 5, 21)])] {
+        let name = "é".repeat(chars);
+        let line = format!(r#"DEFAULT = {{ event = "{name}", custom_event = true }}"#);
+        assert_eq!(after_head(&line), expected, "{chars} characters");
+    }
+}
+
+#[test]
+fn a_fault_of_the_whole_file_is_said_once() {
+    let rules = "[payments]\nDEFAULT = \"Purchase\"\nONE_TIME = \"Purchase\"\n";
+    for (head, expected) in [
+        ("version = 1\n[defaults]\ndataset = \"storefront\"\n", vec![]),
+        ("[defaults]\ndataset = \"storefront\"\n", vec![(Code::MappingMissing, 1, 1)]),
+        (
+            "version = 2\n[defaults]\ndataset = \"storefront\"\n",
+            vec![(Code::MappingVersionUnknown, 1, 11)],
+        ),
+        (
+            "version = \"1\"\n[defaults]\ndataset = \"storefront\"\n",
+            vec![(Code::MappingKind, 1, 11)],
+        ),
+        ("version = -1\n[defaults]\ndataset = \"storefront\"\n", vec![(Code::MappingKind, 1, 11)]),
+        // One unknown dataset, whatever number of rules rely on it.
+        ("version = 1\n[defaults]\ndataset = \"shop\"\n", vec![(Code::MappingDataset, 3, 11)]),
+        ("version = 1\n[defaults]\ndataset = []\n", vec![(Code::MappingMissing, 3, 11)]),
+        ("version = 1\n[defaults]\ndataset = 5\n", vec![(Code::MappingKind, 3, 11)]),
+        (
+            "version = 1\ndefaults = 5\n",
+            vec![
+                (Code::MappingKind, 2, 12),
+                (Code::MappingMissing, 4, 11),
+                (Code::MappingMissing, 5, 12),
+            ],
+        ),
+        (
+            "version = 1\ndescription = 5\n[defaults]\ndataset = \"storefront\"\n",
+            vec![(Code::MappingKind, 2, 15)],
+        ),
+        (
+            "version = 1\n[defaults]\ndataset = \"storefront\"\naction_sorce = \"app\"\n",
+            vec![(Code::MappingKey, 4, 1)],
+        ),
+        // Without any dataset each rule says where it misses one.
+        ("version = 1\n", vec![(Code::MappingMissing, 3, 11), (Code::MappingMissing, 4, 12)]),
+    ] {
+        let source = format!("{head}{rules}");
+        assert_eq!(found(&source), expected, "{source}");
+    }
+    assert_eq!(found(""), [(Code::MappingMissing, 1, 1), (Code::MappingMissing, 1, 1)]);
+    assert_eq!(found("version = 1\npayments = 5\n"), [(Code::MappingKind, 2, 12)]);
+}
+
+#[test]
+fn an_ignored_event_and_a_near_name_only_warn() {
+    for line in [
+        r#"DEFAULT = { forward = false, because = "x", event = "Purchase" }"#,
+        r#"DEFAULT = { event = "Purchases", custom_event = true }"#,
+    ] {
+        let (mapping, findings) = compile(&format!("{HEAD}{line}"), Datasets::Any);
+        assert!(mapping.is_some(), "{line}");
+        assert!(findings.iter().all(|finding| finding.severity == Severity::Warning), "{line}");
+    }
+}
+
+#[test]
+fn a_help_names_no_key_twice() {
+    let (_, findings) = compile(&format!("{HEAD}DEFAULT = {{ zzzzzz = 1 }}"), Datasets::Any);
+    let help = findings.iter().filter_map(|finding| finding.help.as_deref());
+    let lists: Vec<&str> = help.filter(|help| help.contains("known here")).collect();
+    let [list] = lists.as_slice() else { unreachable!("one unknown key: {lists:?}") };
+    for key in ["`event`", "`dataset`", "`statuses`", "`because`", "`forward`"] {
+        assert_eq!(list.matches(key).count(), 1, "{key} in {list}");
+    }
+}
+
+#[test]
+fn a_mapping_knows_its_datasets_and_its_version() {
+    let source = format!(
+        "{HEAD}DEFAULT = \"Purchase\"\nONE_TIME = {{ event = \"Lead\", dataset = [\"b\", \"a\"] }}\n"
+    );
+    let mapping = compile(&source, Datasets::Any).0.expect(&source);
+    let names: Vec<&str> = mapping.datasets().into_iter().map(DatasetName::as_str).collect();
+    assert_eq!(names, ["a", "b", "storefront"]);
+    assert_eq!(mapping.version(), &MappingVersion::of(&source));
+    assert_ne!(mapping.version(), &MappingVersion::of(&format!("{source}\n")), "one byte more");
+    assert_eq!(mapping.version().as_str().len(), 12);
+    for (text, is_name) in [("a-B_9", true), ("", false), ("app store", false), ("é", false)] {
+        assert_eq!(DatasetName::read(text).is_some(), is_name, "{text}");
+    }
+    let longest = "x".repeat(64);
+    assert!(DatasetName::read(&longest).is_some());
+    assert!(DatasetName::read(&format!("{longest}x")).is_none());
+}
+
+#[test]
+fn two_thousand_broken_files_are_refused_with_a_place_or_compile() {
+    let pieces =
+        ["\"", "[", "]", "{", "}", "=", "#", "\n", ",", "é", "5", "true", "DEFAULT", "\0", "-"];
+    let files = [
+        include_str!("../../../mappings/commerce.toml"),
+        include_str!("../../../mappings/subscription.toml"),
+        include_str!("../../../mappings/wallet.toml"),
+    ];
+    let mut random = fastrand::Rng::with_seed(7);
+    let (mut refused, mut compiled) = (0, 0);
+    for round in 0..2_000 {
+        let mut chars: Vec<char> = files[round % files.len()].chars().collect();
+        for _ in 0..random.usize(1..5) {
+            let at = random.usize(..chars.len());
+            match random.u8(..3) {
+                0 => drop(chars.drain(at..(at + random.usize(1..12)).min(chars.len()))),
+                1 => drop(chars.splice(at..at, pieces[random.usize(..pieces.len())].chars())),
+                _ => chars.swap(at, random.usize(..at.max(1))),
+            }
+        }
+        let source: String = chars.into_iter().collect();
+        // `found` holds: refused if and only if there is an error, and every span lies inside.
+        let findings = found(&source);
+        *(if findings.is_empty() { &mut compiled } else { &mut refused }) += 1;
+    }
+    assert!(refused > 500 && compiled > 100, "{refused} refused, {compiled} compiled");
+}

@@ -1,0 +1,244 @@
+//! One event as Meta receives it: the server event and its `custom_data`.
+//!
+//! In: values that were checked. Out: JSON, through `Serialize`, with numbers as plain JSON
+//! numbers and absent fields left out. The order of the fields is fixed, so that one decision
+//! always gives the same bytes.
+//!
+//! Source: Meta, "Conversions API / Parameters / Server event" and "/ Custom data".
+
+use std::borrow::Cow;
+
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::value::RawValue;
+
+use super::EventName;
+use crate::core::money::{Amount, Currency};
+use crate::core::names::closed_list;
+use crate::core::user_data::UserData;
+
+closed_list! {
+    /// Where a conversion happened.
+    pub enum ActionSource {
+        /// By e-mail.
+        Email = "email",
+        /// On a website.
+        Website = "website",
+        /// In a mobile app.
+        App = "app",
+        /// By telephone.
+        PhoneCall = "phone_call",
+        /// In a chat.
+        Chat = "chat",
+        /// In a shop.
+        PhysicalStore = "physical_store",
+        /// By itself: a renewal, a standing order.
+        SystemGenerated = "system_generated",
+        /// In a business's messages.
+        BusinessMessaging = "business_messaging",
+        /// Somewhere else.
+        Other = "other",
+    }
+}
+
+closed_list! {
+    /// What the ids of an event are ids of.
+    pub enum ContentType {
+        /// Of products: the catalogue's `id`.
+        Product = "product",
+        /// Of groups of variants: the catalogue's `item_group_id`.
+        ProductGroup = "product_group",
+    }
+}
+
+closed_list! {
+    /// How the goods reach the buyer.
+    ///
+    /// # Source
+    /// Meta, "Conversions API / Parameters / Custom data", `delivery_category`.
+    pub enum DeliveryCategory {
+        /// The buyer comes into the shop.
+        InStore = "in_store",
+        /// The buyer picks them up outside.
+        Curbside = "curbside",
+        /// They are brought.
+        HomeDelivery = "home_delivery",
+    }
+}
+
+/// The id by which Meta and we recognise copies of one event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct EventId(String);
+
+impl EventId {
+    /// An id of this text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One line of an order. The keys are all that Meta allows.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ContentItem<'a> {
+    /// The catalogue's id of the product.
+    pub id: Cow<'a, str>,
+    /// How many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u64>,
+    /// The price of one, in the event's currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item_price: Option<Amount>,
+    /// Title, description, brand, category and delivery category, where given.
+    #[serde(flatten, serialize_with = "texts")]
+    pub texts: Vec<(&'static str, Cow<'a, str>)>,
+}
+
+/// The optional texts of a content item that Meta allows.
+///
+/// # Source
+/// The `Content` class of Meta's official SDKs; any other key is refused with 2804019.
+pub const CONTENT_TEXTS: [&str; 5] =
+    ["title", "description", "brand", "category", "delivery_category"];
+
+/// What was bought, in Meta's words.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CustomData<'a> {
+    /// The worth of the event.
+    pub value: Option<Amount>,
+    /// The currency of `value`.
+    pub currency: Option<Currency>,
+    /// The catalogue's ids.
+    pub content_ids: Vec<Cow<'a, str>>,
+    /// The lines of the order.
+    pub contents: Vec<ContentItem<'a>>,
+    /// What the ids are ids of.
+    pub content_type: Option<ContentType>,
+    /// How many pieces in all.
+    pub num_items: Option<u64>,
+    /// The shop's id of the order.
+    pub order_id: Option<Cow<'a, str>>,
+    /// The sender's own properties: plain JSON scalars, as their text.
+    pub properties: Vec<(Cow<'a, str>, String)>,
+}
+
+/// One event, ready for the wire.
+#[derive(Debug, PartialEq, serde::Serialize)]
+pub struct ServerEvent<'a> {
+    /// Its name.
+    pub event_name: &'a EventName,
+    /// When it happened, in Unix seconds.
+    pub event_time: i64,
+    /// Its id.
+    pub event_id: &'a EventId,
+    /// Where it happened.
+    pub action_source: ActionSource,
+    /// On which page, for websites.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_source_url: Option<&'a str>,
+    /// Whose it is.
+    pub user_data: &'a UserData,
+    /// What was bought.
+    pub custom_data: &'a CustomData<'a>,
+}
+
+impl ServerEvent<'_> {
+    /// The bytes that are stored once and sent on every attempt.
+    #[must_use]
+    pub fn freeze(&self) -> String {
+        // Maps with text keys and exact numbers: there is nothing that could fail to serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for CustomData<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(value) = &self.value {
+            map.serialize_entry("value", value)?;
+        }
+        if let Some(currency) = &self.currency {
+            map.serialize_entry("currency", currency)?;
+        }
+        if !self.content_ids.is_empty() {
+            map.serialize_entry("content_ids", &self.content_ids)?;
+        }
+        if !self.contents.is_empty() {
+            map.serialize_entry("contents", &self.contents)?;
+        }
+        if let Some(content_type) = &self.content_type {
+            map.serialize_entry("content_type", content_type)?;
+        }
+        if let Some(num_items) = &self.num_items {
+            map.serialize_entry("num_items", num_items)?;
+        }
+        if let Some(order_id) = &self.order_id {
+            map.serialize_entry("order_id", order_id)?;
+        }
+        for (key, value) in &self.properties {
+            map.serialize_entry(key, &raw(value).map_err(serde::ser::Error::custom)?)?;
+        }
+        map.end()
+    }
+}
+
+/// A property's value, digit by digit as sent.
+fn raw(text: &str) -> Result<Box<RawValue>, serde_json::Error> {
+    RawValue::from_string(text.to_owned())
+}
+
+fn texts<S: Serializer>(
+    texts: &[(&'static str, Cow<'_, str>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(texts.iter().map(|(key, text)| (key, text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::StandardEvent;
+    use super::*;
+
+    #[test]
+    fn an_event_freezes_in_a_fixed_order_with_plain_numbers() {
+        let custom_data = CustomData {
+            value: Amount::read("2000.0").ok(),
+            currency: Currency::read("INR"),
+            content_ids: vec!["whshct4mwc".into()],
+            contents: vec![ContentItem {
+                id: "whshct4mwc".into(),
+                quantity: Some(2),
+                item_price: Amount::read("1000").ok(),
+                texts: vec![("brand", "Ÿ\"".into())],
+            }],
+            content_type: Some(ContentType::Product),
+            num_items: Some(2),
+            order_id: Some("order_id_1234".into()),
+            properties: vec![("score".into(), "1.50".to_owned())],
+        };
+        let event = ServerEvent {
+            event_name: &EventName::Standard(StandardEvent::Purchase),
+            event_time: 1_772_280_000,
+            event_id: &EventId::new("DEFAULT.ABC"),
+            action_source: ActionSource::SystemGenerated,
+            event_source_url: None,
+            user_data: &UserData::default(),
+            custom_data: &custom_data,
+        };
+        assert_eq!(
+            event.freeze(),
+            concat!(
+                r#"{"event_name":"Purchase","event_time":1772280000,"event_id":"DEFAULT.ABC","#,
+                r#""action_source":"system_generated","user_data":{},"custom_data":{"#,
+                r#""value":2000.0,"currency":"INR","content_ids":["whshct4mwc"],"#,
+                r#""contents":[{"id":"whshct4mwc","quantity":2,"item_price":1000,"brand":"Ÿ\""}],"#,
+                r#""content_type":"product","num_items":2,"order_id":"order_id_1234","score":1.50}}"#,
+            )
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! Closed lists of words: one macro, so that every list reads, prints and suggests the same way.
+//!
+//! In: a list of variants with their spelling on the wire. Out: an enum with `as_str`, `ALL` and
+//! `read`. [`suggestion`] finds the word that somebody probably meant.
+
+/// Declares a closed list of words: an enum, its spelling, and the way back.
+macro_rules! closed_list {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $text:literal ),+ $(,)? }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $( $(#[$variant_meta])* $variant ),+ }
+
+        impl $name {
+            /// Every word of the list, in its documented order.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant ),+ ];
+
+            /// The word as it is spelt on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $text ),+ }
+            }
+
+            /// The variant of exactly this spelling.
+            #[must_use]
+            pub fn read(text: &str) -> Option<Self> {
+                match text { $( $text => Some(Self::$variant), )+ _ => None }
+            }
+
+            /// The spelling of every word of the list.
+            pub fn words() -> impl Iterator<Item = &'static str> + Clone {
+                Self::ALL.iter().map(|word| word.as_str())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.pad(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use closed_list;
+
+/// The word of `known` that was probably meant by `wrong`, if one is near enough.
+///
+/// Letters are compared without case; up to a third of the word may differ. An unknown word
+/// without a near neighbour gets no suggestion: a wrong hint is worse than none.
+pub fn suggestion<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    /// No list has a longer word; a longer text is no misspelling of one.
+    const CHARS_MAX: usize = 48;
+    let length = wrong.chars().take(CHARS_MAX + 1).count();
+    if length > CHARS_MAX {
+        return None;
+    }
+    let lower = wrong.to_lowercase();
+    let near = |word: &'k str| {
+        if word.chars().count().abs_diff(length) > 3 {
+            return None;
+        }
+        let distance = strsim::osa_distance(&lower, &word.to_lowercase());
+        (distance <= (word.chars().count() / 3).clamp(1, 3)).then_some((distance, word))
+    };
+    known.into_iter().filter_map(near).min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
+}
+
+/// The words as a sentence lists them: "`a`, `b` or `c`".
+pub fn one_of<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
+    let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match quoted.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [head @ .., last] => format!("{} or {last}", head.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suggestion_is_near_or_absent() {
+        let known = ["FIRST_PAYMENT", "SECOND_PAYMENT", "WALLET_TOPUP", "DEFAULT"];
+        for (wrong, expected) in [
+            ("FIRST_PAYMNT", Some("FIRST_PAYMENT")),
+            ("first_payment", Some("FIRST_PAYMENT")),
+            ("WALET_TOPUP", Some("WALLET_TOPUP")),
+            ("default", Some("DEFAULT")),
+            ("SALE", None),
+            ("", None),
+        ] {
+            assert_eq!(suggestion(wrong, known), expected, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn words_are_listed_as_in_a_sentence() {
+        assert_eq!(one_of(["a"]), "`a`");
+        assert_eq!(one_of(["a", "b", "c"]), "`a`, `b` or `c`");
+    }
+}

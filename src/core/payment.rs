@@ -1,0 +1,340 @@
+//! One payment as understood, from whichever API it came.
+//!
+//! In: a JSON body and the time it arrived. Out: a [`Payment`], or the findings that say why there
+//! is none. Only a broken envelope loses a payment (not JSON, no user, no amount, an unknown type);
+//! whatever is wrong *inside* `event_data` is left for the checks, which block the event and keep
+//! the payment. A person's fields are hashed while they are read, so no [`Payment`] holds a clear one.
+//!
+//! [`Payment::to_stored`] writes the same shape back with hashed fields, and [`read`] reads it
+//! again: held payments and replays use the one reader.
+
+pub mod difference;
+pub mod personal;
+pub mod reader;
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::finding::{Code, Finding, Findings};
+use super::json::{self, Json};
+use super::money::{Amount, Currency};
+use super::names::{closed_list, one_of, suggestion};
+use super::time::Timestamp;
+use super::user_data::{self, UserData};
+use reader::BodyReader;
+
+closed_list! {
+    /// What was paid for. The closed list of the payment API.
+    ///
+    /// # Source
+    /// Linkrunner, "Revenue Tracking API", Payment types.
+    pub enum PaymentType {
+        /// The user's first payment.
+        FirstPayment = "FIRST_PAYMENT",
+        /// The user's second payment.
+        SecondPayment = "SECOND_PAYMENT",
+        /// Funds added to a wallet.
+        WalletTopup = "WALLET_TOPUP",
+        /// Funds withdrawn.
+        FundsWithdrawal = "FUNDS_WITHDRAWAL",
+        /// A subscription started.
+        SubscriptionCreated = "SUBSCRIPTION_CREATED",
+        /// A subscription renewed.
+        SubscriptionRenewed = "SUBSCRIPTION_RENEWED",
+        /// A single payment.
+        OneTime = "ONE_TIME",
+        /// A recurring payment.
+        Recurring = "RECURRING",
+        /// Whatever names no type.
+        Default = "DEFAULT",
+    }
+}
+
+closed_list! {
+    /// How far a payment got. The closed list of the payment API.
+    ///
+    /// # Source
+    /// Linkrunner, "Revenue Tracking API", Payment status.
+    pub enum PaymentStatus {
+        /// The payment was begun.
+        Initiated = "PAYMENT_INITIATED",
+        /// The money arrived.
+        Completed = "PAYMENT_COMPLETED",
+        /// The attempt failed.
+        Failed = "PAYMENT_FAILED",
+        /// The payment was cancelled.
+        Cancelled = "PAYMENT_CANCELLED",
+    }
+}
+
+/// Longest user id and payment id, in characters. Ours: long enough for a URL-like id of any shop.
+pub const ID_CHARS_MAX: usize = 256;
+
+/// The sender's id of a person: opaque, kept as sent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct UserId(String);
+
+/// The sender's id of a payment, unique within a type.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct PaymentId(String);
+
+impl UserId {
+    /// The id, if `text` is one: neither blank nor longer than [`ID_CHARS_MAX`]. Trimmed.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        id(text).map(Self)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PaymentId {
+    /// The id, if `text` is one: neither blank nor longer than [`ID_CHARS_MAX`]. Trimmed.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        id(text).map(Self)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One captured payment.
+#[derive(Debug, PartialEq)]
+pub struct Payment<'a> {
+    /// Half of the key of deduplication. Without it every capture is a payment of its own.
+    pub payment_id: Option<PaymentId>,
+    /// The other half of the key, and what the mapping file binds.
+    pub payment_type: PaymentType,
+    /// How far it got.
+    pub status: PaymentStatus,
+    /// Whose payment it is.
+    pub user_id: UserId,
+    /// How much, in the payment's currency. Never negative.
+    pub amount: Amount,
+    /// The currency named beside the amount.
+    pub currency: Option<Currency>,
+    /// The sender's commerce details, as sent, without fields of a person.
+    pub event_data: Option<Json<'a>>,
+    /// The person's fields that travelled with the payment, hashed.
+    pub user_data: UserData,
+    /// The page of a website payment.
+    pub event_source_url: Option<String>,
+    /// When it happened, where the sender said so.
+    pub occurred_at: Option<Timestamp>,
+    /// When we received it.
+    pub received_at: Timestamp,
+}
+
+/// What came of reading a body: a payment or none, and everything there is to say about it.
+#[derive(Debug, PartialEq)]
+pub struct Reading<T> {
+    /// The value, unless an error forbids it.
+    pub value: Option<T>,
+    /// Errors if there is no value; warnings and notes besides.
+    pub findings: Findings,
+}
+
+impl Payment<'_> {
+    /// The payment's own time: when it happened, else when it arrived.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.occurred_at.unwrap_or(self.received_at)
+    }
+
+    /// The payment as one JSON object that [`read`] understands: hashed, ready for the store.
+    #[must_use]
+    pub fn to_stored(&self) -> String {
+        let mut text = format!(
+            r#"{{"type":"{}","status":"{}","user_id":{},"amount":{}"#,
+            self.payment_type,
+            self.status,
+            json::quoted(self.user_id.as_str()),
+            self.amount
+        );
+        let mut field = |key: &str, value: Option<String>| {
+            // Writing to a String cannot fail.
+            let _ = value.map(|value| write!(text, r#","{key}":{value}"#));
+        };
+        field("payment_id", self.payment_id.as_ref().map(|id| json::quoted(id.as_str())));
+        field("currency", self.currency.map(|currency| json::quoted(currency.code())));
+        field("event_data", self.event_data.as_ref().map(ToString::to_string));
+        field("user_data", (!self.user_data.is_empty()).then(|| self.user_data.to_json()));
+        field("event_source_url", self.event_source_url.as_deref().map(json::quoted));
+        field("occurred_at", self.occurred_at.map(|time| json::quoted(&time.to_string())));
+        text.push('}');
+        text
+    }
+}
+
+/// Reads the body of a capture.
+#[must_use]
+pub fn read(body: Json<'_>, received_at: Timestamp) -> Reading<Payment<'_>> {
+    let Json::Object(mut fields) = body else {
+        return BodyReader::not_an_object(&body);
+    };
+    let sent = take(&mut fields, "event_data");
+    let mut reader = BodyReader::new(&fields);
+    let event_data = event_data(sent, &mut reader.findings);
+    let user_id = reader.required_id("user_id").and_then(|id| UserId::read(&id));
+    let payment_id = reader.optional_id("payment_id").and_then(|id| PaymentId::read(&id));
+    let payment_type = payment_type(&mut reader);
+    let status = status(&mut reader);
+    let amount = amount(&mut reader, event_data.as_ref());
+    let currency = currency(&mut reader);
+    let occurred_at = reader.time("occurred_at");
+    let event_source_url = page(&mut reader);
+    let user_data = user_data::of_payment(&mut reader, received_at.date());
+    let findings = reader.findings;
+    let value = match (user_id, payment_type, status, amount, findings.has_error()) {
+        (Some(user_id), Some(payment_type), Some(status), Some(amount), false) => Some(Payment {
+            payment_id,
+            payment_type,
+            status,
+            user_id,
+            amount,
+            currency,
+            event_data,
+            user_data,
+            event_source_url,
+            occurred_at,
+            received_at,
+        }),
+        _ => None,
+    };
+    Reading { value, findings }
+}
+
+fn id(text: &str) -> Option<String> {
+    let trimmed = text.trim();
+    let length = trimmed.chars().count();
+    (1..=ID_CHARS_MAX).contains(&length).then(|| trimmed.to_owned())
+}
+
+fn take<'a>(fields: &mut Vec<(Cow<'a, str>, Json<'a>)>, key: &str) -> Option<Json<'a>> {
+    let at = fields.iter().position(|(name, _)| name == key)?;
+    Some(fields.swap_remove(at).1)
+}
+
+fn event_data<'a>(sent: Option<Json<'a>>, findings: &mut Findings) -> Option<Json<'a>> {
+    match sent? {
+        Json::Null => None,
+        Json::Object(fields) => {
+            let kept = personal::leave_out(fields, findings);
+            (!kept.is_empty()).then_some(Json::Object(kept))
+        }
+        other @ (Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_)) => {
+            let says = format!("event_data must be an object, not {}", json::kind(&other));
+            findings.push(Finding::in_body(Code::FieldKind, "/event_data", says));
+            None
+        }
+    }
+}
+
+fn payment_type(reader: &mut BodyReader<'_, '_>) -> Option<PaymentType> {
+    let Some(word) = reader.optional_text("type") else { return Some(PaymentType::Default) };
+    // The Flutter SDK sends the name of its enum (reference/payment-apis.md 2.3).
+    let word = if word == "DEFAULT_PAYMENT" { "DEFAULT" } else { &word };
+    let found = PaymentType::read(word);
+    if found.is_none() {
+        let says = none_of("payment types", PaymentType::words(), word);
+        let says = format!("type {says}");
+        reader.findings.push(unknown(Code::TypeUnknown, "/type", says, word, PaymentType::words()));
+    }
+    found
+}
+
+fn status(reader: &mut BodyReader<'_, '_>) -> Option<PaymentStatus> {
+    let Some(word) = reader.optional_text("status") else { return Some(PaymentStatus::Completed) };
+    let found = PaymentStatus::read(&word);
+    if found.is_none() {
+        let says = none_of("payment statuses", PaymentStatus::words(), &word);
+        let says = format!("status {says}");
+        let words = PaymentStatus::words();
+        reader.findings.push(unknown(Code::StatusUnknown, "/status", says, &word, words));
+    }
+    found
+}
+
+fn none_of(list: &str, words: impl Iterator<Item = &'static str>, word: &str) -> String {
+    let words: Vec<&str> = words.collect();
+    format!("must be one of the {list} {}, not {}", words.join(", "), json::shortened(word))
+}
+
+fn unknown(
+    code: Code,
+    at: &str,
+    says: String,
+    word: &str,
+    words: impl Iterator<Item = &'static str> + Clone,
+) -> Finding {
+    let help = match suggestion(word, words.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("send {}", one_of(words)),
+    };
+    Finding::in_body(code, at, says).help(help)
+}
+
+/// The amount, else `event_data.value` (row LR-20).
+fn amount(reader: &mut BodyReader<'_, '_>, event_data: Option<&Json<'_>>) -> Option<Amount> {
+    let (key, amount) = match reader.get("amount") {
+        Some(_) => ("amount", reader.amount("amount")),
+        None => ("event_data/value", value_of(event_data)),
+    };
+    if amount.is_none() && key != "amount" {
+        reader.missing("amount", "send `amount`, or a number in `event_data.value`");
+    }
+    let amount = amount?;
+    if amount.is_negative() {
+        let says = format!("{} must not be negative", key.replace('/', "."));
+        let finding = Finding::in_body(Code::AmountNegative, format!("/{key}"), says)
+            .help("take a payment back with remove-payment; a withdrawal has a positive amount");
+        reader.findings.push(finding);
+    }
+    Some(amount)
+}
+
+fn value_of(event_data: Option<&Json<'_>>) -> Option<Amount> {
+    let value = json::get(json::fields(event_data?)?, "value")?;
+    Amount::read(json::text_or_number(value)?.trim()).ok()
+}
+
+/// The page of a website payment. Meta takes web addresses; anything else is left out.
+fn page(reader: &mut BodyReader<'_, '_>) -> Option<String> {
+    let key = "event_source_url";
+    let text = reader.optional_text(key)?;
+    let is_web = ["http://", "https://"].iter().any(|scheme| {
+        let start = text.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme)) && text.len() > scheme.len()
+    });
+    if !is_web {
+        let says = format!("`{key}` is not an http or https address; it was left out");
+        let at = reader.pointer(key);
+        reader.findings.push(Finding::in_body(Code::UserFieldRefused, at, says));
+    }
+    is_web.then_some(text)
+}
+
+fn currency(reader: &mut BodyReader<'_, '_>) -> Option<Currency> {
+    let text = reader.optional_text("currency")?;
+    let found = Currency::read(&text);
+    if found.is_none() {
+        let says = format!("currency is not an ISO 4217 code: {}", json::shortened(&text));
+        let finding = Finding::in_body(Code::CurrencyOfPayment, "/currency", says)
+            .help("send three letters such as INR or USD");
+        reader.findings.push(finding);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

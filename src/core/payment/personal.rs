@@ -1,0 +1,195 @@
+//! Keeps a person's fields out of `event_data`, which is stored as it was sent.
+//!
+//! In: the fields of `event_data`. Out: the same without the ones that are a person's, and a
+//! warning for each. A field counts as a person's by its name, or because its text is an e-mail
+//! address. Ids are not: `user_id` is opaque. The value itself never reaches a finding.
+//!
+//! Decision: privacy before fidelity. The payment API keeps `event_data` unchanged; we keep all of
+//! it but what would put a clear e-mail address or phone number on the disk.
+
+use std::borrow::Cow;
+
+use crate::core::finding::{Code, Finding, Findings};
+use crate::core::json::{self, Json};
+
+/// Names of fields that are a person's: letters and digits alone, without capitals.
+const NAMES: [&str; 39] = [
+    "em",
+    "email",
+    "emailaddress",
+    "useremail",
+    "customeremail",
+    "mail",
+    "ph",
+    "phone",
+    "phonenumber",
+    "userphone",
+    "customerphone",
+    "mobile",
+    "mobilenumber",
+    "fn",
+    "firstname",
+    "ln",
+    "lastname",
+    "fullname",
+    "username",
+    "customername",
+    "db",
+    "dob",
+    "dateofbirth",
+    "birthday",
+    "ge",
+    "gender",
+    "ssn",
+    "address",
+    "shippingaddress",
+    "billingaddress",
+    "contact",
+    "contactnumber",
+    "contactphone",
+    "contactemail",
+    "whatsapp",
+    "whatsappnumber",
+    "telephone",
+    "tel",
+    "birthdate",
+];
+
+/// The fields without those of a person, at every depth.
+#[must_use]
+pub fn leave_out<'a>(
+    fields: Vec<(Cow<'a, str>, Json<'a>)>,
+    findings: &mut Findings,
+) -> Vec<(Cow<'a, str>, Json<'a>)> {
+    object(fields, "/event_data", findings)
+}
+
+fn object<'a>(
+    fields: Vec<(Cow<'a, str>, Json<'a>)>,
+    pointer: &str,
+    findings: &mut Findings,
+) -> Vec<(Cow<'a, str>, Json<'a>)> {
+    let mut kept = Vec::with_capacity(fields.len());
+    for (key, value) in fields {
+        if is_address(&key) {
+            findings.push(left_out(pointer, "a key"));
+        } else if has_content(&value) && is_personal_name(&key) || holds_address(&value) {
+            findings.push(left_out(&json::pointer(pointer, &key), &key));
+        } else {
+            let inner = nested(value, &|| json::pointer(pointer, &key), findings);
+            kept.push((key, inner));
+        }
+    }
+    kept
+}
+
+fn nested<'a>(value: Json<'a>, pointer: &dyn Fn() -> String, findings: &mut Findings) -> Json<'a> {
+    match value {
+        Json::Object(fields) => Json::Object(object(fields, &pointer(), findings)),
+        Json::Array(items) => {
+            let inner = |(index, item): (usize, Json<'a>)| {
+                if holds_address(&item) {
+                    findings.push(left_out(&format!("{}/{index}", pointer()), "an entry"));
+                    return None;
+                }
+                Some(nested(item, &|| format!("{}/{index}", pointer()), findings))
+            };
+            Json::Array(items.into_iter().enumerate().filter_map(inner).collect())
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => value,
+    }
+}
+
+fn left_out(pointer: &str, key: &str) -> Finding {
+    let key = json::shortened(key);
+    let says = format!("`{key}` is a person's data; it was neither stored nor sent");
+    Finding::in_body(Code::PersonalData, pointer, says)
+        .help("send a person's fields in `user_data` or with the signup: there they are hashed")
+}
+
+fn is_personal_name(key: &str) -> bool {
+    let bare: String =
+        key.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
+    NAMES.contains(&bare.as_str())
+}
+
+fn has_content(value: &Json<'_>) -> bool {
+    match value {
+        Json::Null | Json::Bool(_) => false,
+        Json::String(text) => !text.trim().is_empty(),
+        Json::Number(_) | Json::Array(_) | Json::Object(_) => true,
+    }
+}
+
+/// Whether a text is, as a whole, an e-mail address. A sentence that contains one is not looked
+/// into: guessing inside prose would leave out half of it and miss the other half.
+fn holds_address(value: &Json<'_>) -> bool {
+    json::text(value).is_some_and(is_address)
+}
+
+/// Whether a text is, as a whole, an e-mail address.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let text = text.trim();
+    // `Mary Smith <mary@shop.example>`, as mail programs write it.
+    let inner = text.strip_suffix('>').and_then(|text| text.rsplit_once('<'));
+    let text = inner.map_or(text, |(_, address)| address);
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let labels: Vec<&str> = domain.split('.').collect();
+    !local.is_empty()
+        && !text.contains(char::is_whitespace)
+        && labels.len() >= 2
+        && labels.iter().all(|label| !label.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(text: &str) -> (String, Vec<String>) {
+        let mut findings = Findings::default();
+        let Ok(Json::Object(fields)) = json::read(text.as_bytes()) else {
+            unreachable!("the rows are objects: {text}")
+        };
+        let left = Json::Object(leave_out(fields, &mut findings)).to_string();
+        let places = findings.iter().map(|finding| format!("{:?}", finding.at)).collect();
+        (left, places)
+    }
+
+    #[test]
+    fn a_persons_fields_are_left_out_at_every_depth() {
+        for (sent, left, count) in [
+            (r#"{"order_id":"o1","plan":"starter"}"#, r#"{"order_id":"o1","plan":"starter"}"#, 0),
+            (r#"{"email":"a@b.io","x":1}"#, r#"{"x":1}"#, 1),
+            (r#"{"Phone-Number":"12345","x":1}"#, r#"{"x":1}"#, 1),
+            (r#"{"customer":{"first_name":"Ann","tier":2}}"#, r#"{"customer":{"tier":2}}"#, 1),
+            (r#"{"note":"me@shop.example"}"#, "{}", 1),
+            (r#"{"cc":["me@shop.example","x"]}"#, r#"{"cc":["x"]}"#, 1),
+            (
+                r#"{"note":"write to me@shop.example please"}"#,
+                r#"{"note":"write to me@shop.example please"}"#,
+                0,
+            ),
+            (r#"{"by":{"me@shop.example":1}}"#, r#"{"by":{}}"#, 1),
+            (r#"{"handle":"@shop"}"#, r#"{"handle":"@shop"}"#, 0),
+            (r#"{"email":"","gender":null}"#, r#"{"email":"","gender":null}"#, 0),
+            (r#"{"content_name":"Name of the rose"}"#, r#"{"content_name":"Name of the rose"}"#, 0),
+        ] {
+            let (text, places) = kept(sent);
+            assert_eq!((text.as_str(), places.len()), (left, count), "{sent}");
+        }
+    }
+
+    #[test]
+    fn the_place_is_named_and_the_value_is_not() {
+        let mut findings = Findings::default();
+        let Ok(Json::Object(fields)) = json::read(br#"{"a/b":{"email":"canary@x.io"}}"#) else {
+            unreachable!("an object")
+        };
+        let _ = leave_out(fields, &mut findings);
+        let printed = format!("{findings:?}");
+        assert!(printed.contains("/event_data/a~1b/email"), "{printed}");
+        assert!(!printed.contains("canary"), "{printed}");
+        assert!(printed.contains("PersonalData"), "P203: {printed}");
+    }
+}

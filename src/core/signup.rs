@@ -1,0 +1,119 @@
+//! What makes a person known: a signup, and what takes payments back: a removal.
+//!
+//! In: JSON bodies. Out: [`Signup`] with hashed identifiers, [`Removal`] with the keys to look for.
+//! Deliberately absent: device data; an event of an app gets it with `AppData`.
+
+use jiff::civil::Date;
+
+use super::finding::{Code, Finding};
+use super::json::{self, Json};
+use super::payment::reader::BodyReader;
+use super::payment::{PaymentId, Reading, UserId};
+use super::user_data::{self, Unknown, UserData};
+
+/// A person who is known from now on.
+#[derive(Debug, PartialEq)]
+pub struct Signup {
+    /// The sender's id of the person.
+    pub user_id: UserId,
+    /// The person's identifiers, hashed.
+    pub user_data: UserData,
+}
+
+/// Which payments are to be taken back. At least one key is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// All payments of this person, or of those the ones that match `payment_id` too.
+    pub user_id: Option<UserId>,
+    /// All payments with this id, of whatever type.
+    pub payment_id: Option<PaymentId>,
+}
+
+/// Reads `{"user_data": {"id": …, "name": …, "email": …, "phone": …}}`.
+#[must_use]
+pub fn read_signup(body: &Json<'_>, today: Date) -> Reading<Signup> {
+    let Some(fields) = json::fields(body) else { return BodyReader::not_an_object(body) };
+    let mut outer = BodyReader::new(fields);
+    let inner = match outer.get("user_data") {
+        Some(Json::Object(inner)) => inner,
+        Some(other) => {
+            outer.kind("user_data", "an object", other);
+            return Reading { value: None, findings: outer.findings };
+        }
+        None => {
+            outer.missing("user_data", r#"send {"user_data": {"id": "…", "email": "…"}}"#);
+            return Reading { value: None, findings: outer.findings };
+        }
+    };
+    let mut reader = BodyReader::at("/user_data", inner);
+    let user_id = reader.required_id("id").and_then(|id| UserId::read(&id));
+    let user_data = user_data::of_person(&mut reader, today, Unknown::Ignore);
+    let value = user_id.map(|user_id| Signup { user_id, user_data });
+    Reading { value, findings: reader.findings }
+}
+
+/// Reads `{"user_id": …, "payment_id": …}`, of which one may be absent or blank.
+#[must_use]
+pub fn read_removal(body: &Json<'_>) -> Reading<Removal> {
+    let Some(fields) = json::fields(body) else { return BodyReader::not_an_object(body) };
+    let mut reader = BodyReader::new(fields);
+    let user_id = reader.optional_id("user_id").and_then(|id| UserId::read(&id));
+    let payment_id = reader.optional_id("payment_id").and_then(|id| PaymentId::read(&id));
+    if user_id.is_none() && payment_id.is_none() && reader.findings.is_empty() {
+        let says = "user_id or payment_id is required";
+        reader.findings.push(Finding::in_body(Code::FieldMissing, "", says));
+    }
+    let value = (!reader.findings.has_error()).then_some(Removal { user_id, payment_id });
+    Reading { value, findings: reader.findings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::user_data::ClearField;
+
+    fn removal(text: &str) -> Reading<Removal> {
+        read_removal(&json::read(text.as_bytes()).expect(text))
+    }
+
+    #[test]
+    fn a_removal_names_a_user_a_payment_or_both() {
+        for (text, user, payment) in [
+            (r#"{"user_id":"666","payment_id":"ABC"}"#, Some("666"), Some("ABC")),
+            (r#"{"user_id":"666","payment_id":""}"#, Some("666"), None),
+            (r#"{"user_id":null,"payment_id":7}"#, None, Some("7")),
+        ] {
+            let read = removal(text).value.expect(text);
+            assert_eq!(read.user_id.as_ref().map(UserId::as_str), user, "{text}");
+            assert_eq!(read.payment_id.as_ref().map(PaymentId::as_str), payment, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_removal_of_nothing_is_refused() {
+        for text in ["{}", r#"{"user_id":"","payment_id":"  "}"#, r#"{"user_id":null}"#] {
+            let reading = removal(text);
+            assert_eq!(reading.value, None, "{text}");
+            let says: Vec<&str> = reading.findings.iter().map(|f| f.says.as_str()).collect();
+            assert_eq!(says, ["user_id or payment_id is required"], "{text}");
+        }
+        assert_eq!(removal(r#"{"user_id":["666"],"payment_id":"ABC"}"#).value, None);
+    }
+
+    #[test]
+    fn a_signup_needs_an_id_and_survives_what_else_is_wrong() {
+        let today = jiff::civil::date(2026, 2, 28);
+        let signup = |text: &str| read_signup(&json::read(text.as_bytes()).expect(text), today);
+        for text in ["[]", "{}", r#"{"user_data":[]}"#, r#"{"user_data":{"email":"a@b.io"}}"#] {
+            let reading = signup(text);
+            assert!(reading.value.is_none() && reading.findings.has_error(), "{text}");
+        }
+        let reading =
+            signup(r#"{"user_data":{"id":666,"email":"nonsense","is_first_time_user":true}}"#);
+        let read = reading.value.expect("a signup");
+        assert_eq!(read.user_id.as_str(), "666");
+        assert!(read.user_data.is_empty());
+        assert_eq!(reading.findings.iter().count(), 1, "the e-mail, not the unknown field");
+        assert_eq!(ClearField::read("fbc"), Some(ClearField::Fbc));
+    }
+}

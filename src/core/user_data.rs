@@ -1,0 +1,510 @@
+//! Meta's `user_data`: a person's identifiers, hashed and ready for the wire.
+//!
+//! In: the fields of a signup, of a payment's `user_data`, or of a stored record. Out: a
+//! [`UserData`] that holds hashes and the few fields Meta wants clear (address, agent, click ids).
+//! A field that cannot be used is left out with a finding that names the field and the reason,
+//! never the value. Hashing is `customer`'s; this module knows which field goes where.
+//!
+//! Source: Meta, "Conversions API / Parameters / Customer information parameters".
+
+use jiff::civil::Date;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+
+use super::customer::{self, Context, CountryCode, Field, Hashed};
+use super::finding::{Code, Finding, Severity};
+use super::json::{self, Fields, Json};
+use super::money::Amount;
+use super::names::{closed_list, suggestion};
+use super::payment::personal::is_address;
+use super::payment::reader::{BodyReader, TEXT_CHARS_MAX};
+
+closed_list! {
+    /// The identifiers that Meta wants as they are, never hashed.
+    pub enum ClearField {
+        /// The person's public network address.
+        ClientIpAddress = "client_ip_address",
+        /// The person's browser.
+        ClientUserAgent = "client_user_agent",
+        /// Click id, `fb.1.<ms>.<fbclid>`.
+        Fbc = "fbc",
+        /// Browser id, `fb.1.<ms>.<random>`.
+        Fbp = "fbp",
+        /// Advertising id of the device.
+        Madid = "madid",
+        /// Install id of Meta's app SDK.
+        AnonId = "anon_id",
+        /// Id of the subscription paid for.
+        SubscriptionId = "subscription_id",
+        /// Id issued by Facebook Login.
+        FbLoginId = "fb_login_id",
+        /// Id of a lead ad's lead.
+        LeadId = "lead_id",
+        /// Page behind the ad.
+        PageId = "page_id",
+    }
+}
+
+/// Most values of one hashed field. Ours: an event with more e-mail addresses is a mistake.
+pub const VALUES_MAX: usize = 10;
+
+/// The plain words for Meta's short keys, for suggestions.
+const PLAIN_WORDS: [&str; 11] = [
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "date_of_birth",
+    "gender",
+    "city",
+    "state",
+    "zip",
+    "postal_code",
+    "name",
+];
+
+/// A person's identifiers as Meta receives them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserData {
+    hashed: Vec<(Field, Vec<Hashed>)>,
+    clear: Vec<(ClearField, String)>,
+}
+
+impl UserData {
+    /// Whether nothing at all is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hashed.is_empty() && self.clear.is_empty()
+    }
+
+    /// The wire keys that are present, hashed ones first.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        let hashed = self.hashed.iter().map(|(field, _)| field.key());
+        hashed.chain(self.clear.iter().map(|(field, _)| field.as_str()))
+    }
+
+    /// Adds hashed values to a field, without repeating one.
+    pub fn add(&mut self, field: Field, values: impl IntoIterator<Item = Hashed>) {
+        let at = self.hashed.iter().position(|(known, _)| *known == field);
+        let at = at.unwrap_or_else(|| {
+            self.hashed.push((field, Vec::new()));
+            self.hashed.len() - 1
+        });
+        let known = &mut self.hashed[at].1;
+        for value in values {
+            if known.len() < VALUES_MAX && !known.contains(&value) {
+                known.push(value);
+            }
+        }
+        self.hashed.retain(|(_, values)| !values.is_empty());
+        self.in_order();
+    }
+
+    /// Documented order, whatever order the fields came in: equal people are equal.
+    fn in_order(&mut self) {
+        self.hashed.sort_by_key(|(field, _)| *field);
+        self.clear.sort_by_key(|(field, _)| *field);
+    }
+
+    /// Sets a clear field.
+    pub fn set(&mut self, field: ClearField, value: String) {
+        self.clear.retain(|(known, _)| *known != field);
+        self.clear.push((field, value));
+        self.in_order();
+    }
+
+    /// These identifiers, completed with what `other` knows besides. Where both name one clear
+    /// field, this one's value stands; hashed values of both are kept, since Meta takes lists.
+    #[must_use]
+    pub fn completed_with(mut self, other: &Self) -> Self {
+        for (field, values) in &other.hashed {
+            self.add(*field, values.iter().cloned());
+        }
+        for (field, value) in &other.clear {
+            if self.clear.iter().all(|(known, _)| known != field) {
+                self.clear.push((*field, value.clone()));
+            }
+        }
+        self.in_order();
+        self
+    }
+
+    /// These identifiers, with the fields of `older` that they do not name: a second signup
+    /// corrects what it says and keeps the rest.
+    #[must_use]
+    pub fn correcting(mut self, older: Self) -> Self {
+        for (field, values) in older.hashed {
+            if self.hashed.iter().all(|(known, _)| *known != field) {
+                self.hashed.push((field, values));
+            }
+        }
+        for (field, value) in older.clear {
+            if self.clear.iter().all(|(known, _)| *known != field) {
+                self.clear.push((field, value));
+            }
+        }
+        self.in_order();
+        self
+    }
+
+    /// Reads back what [`UserData::to_json`] wrote. Hashes pass as they are.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        let Ok(Json::Object(fields)) = json::read(text.as_bytes()) else { return Self::default() };
+        of_person(&mut BodyReader::new(&fields), Date::MIN, Unknown::Ignore)
+    }
+
+    /// The JSON object, as it stands in an event and in the store.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Strings as keys and strings as values: there is nothing that could fail to serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// In the documented order of the fields: equal people give equal bytes.
+impl Serialize for UserData {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.hashed.len() + self.clear.len()))?;
+        for (field, values) in &self.hashed {
+            map.serialize_entry(field.key(), values)?;
+        }
+        for (field, value) in &self.clear {
+            map.serialize_entry(field.as_str(), value)?;
+        }
+        map.end()
+    }
+}
+
+/// The identifiers that travel with a payment: its `user_data` object and the fields beside it.
+pub fn of_payment(reader: &mut BodyReader<'_, '_>, today: Date) -> UserData {
+    let mut user_data = UserData::default();
+    match reader.get("user_data") {
+        None => {}
+        Some(Json::Object(fields)) => {
+            let mut inner = BodyReader::at("/user_data", fields);
+            user_data = of_person(&mut inner, today, Unknown::Warn);
+            reader.findings.extend(inner.findings);
+        }
+        Some(other) => reader.kind("user_data", "an object", other),
+    }
+    for key in ["client_ip_address", "client_user_agent", "fbc", "fbp"] {
+        if let (Some(field), Some(value)) = (ClearField::read(key), reader.get(key)) {
+            clear_field(field, value, reader, &mut user_data);
+        }
+    }
+    user_data
+}
+
+/// What becomes of a key that is no field of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// It is mentioned: somebody may have misspelt it.
+    Warn,
+    /// It is passed over: the mobile SDKs send ids of other services beside the person's.
+    Ignore,
+}
+
+/// Reads the fields of one object that describes a person.
+pub fn of_person(reader: &mut BodyReader<'_, '_>, today: Date, unknown: Unknown) -> UserData {
+    let mut user_data = UserData::default();
+    let context = Context { country: country(reader.fields()), today };
+    for (key, value) in reader.fields() {
+        if matches!(value, Json::Null) {
+            continue;
+        }
+        if key == "name" {
+            full_name(value, &context, reader, &mut user_data);
+        } else if let Some(field) = Field::from_key(key) {
+            hashed_field(field, key, value, &context, reader, &mut user_data);
+        } else if let Some(field) = ClearField::read(key) {
+            clear_field(field, value, reader, &mut user_data);
+        } else if unknown == Unknown::Warn && key != "id" {
+            reader.findings.push(unknown_key(key, reader));
+        }
+    }
+    user_data
+}
+
+/// A key may itself be somebody's address: then it is not repeated.
+fn unknown_key(key: &str, reader: &BodyReader<'_, '_>) -> Finding {
+    let code = Code::UserFieldUnknown;
+    if is_address(key) {
+        let says = "a key is an e-mail address where the name of a field belongs; it was not used";
+        return Finding::in_body(code, reader.base(), says).help("send {\"email\": \"…\"}");
+    }
+    let says = format!("`{}` is not a field of a person; it was not used", json::shortened(key));
+    let finding = Finding::in_body(code, reader.pointer(key), says);
+    let words = PLAIN_WORDS.into_iter().chain(Field::ALL.map(Field::key));
+    match suggestion(key, words.chain(ClearField::words())) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => finding,
+    }
+}
+
+fn country(fields: &Fields<'_>) -> Option<CountryCode> {
+    let named = fields.iter().find(|(key, _)| Field::from_key(key) == Some(Field::Country));
+    named.and_then(|(_, value)| json::text(value)).and_then(CountryCode::read)
+}
+
+fn hashed_field(
+    field: Field,
+    key: &str,
+    value: &Json<'_>,
+    context: &Context,
+    reader: &mut BodyReader<'_, '_>,
+    user_data: &mut UserData,
+) {
+    let items = if let Json::Array(items) = value { items } else { std::slice::from_ref(value) };
+    let texts: Vec<Result<Option<String>, String>> = items.iter().map(as_text).collect();
+    if let Some(reason) = texts.iter().find_map(|text| text.as_ref().err()) {
+        refused(key, reason, reader);
+    }
+    let values: Vec<String> = texts.into_iter().flatten().flatten().collect();
+    let read = customer::hash_all(field, values.iter().map(String::as_str), context);
+    for refusal in &read.refusals {
+        refused(key, refusal.says(), reader);
+    }
+    for caution in &read.cautions {
+        let says = format!("`{key}` {}", caution.says());
+        reader.findings.push(Finding::in_body(Code::UserFieldCaution, reader.pointer(key), says));
+    }
+    if read.kept.len() > VALUES_MAX {
+        let says = format!("`{key}` has {} values; {VALUES_MAX} were used", read.kept.len());
+        let finding = Finding::in_body(Code::UserFieldCaution, reader.pointer(key), says);
+        reader.findings.push(finding.weighing(Severity::Note));
+    }
+    user_data.add(field, read.kept);
+}
+
+/// A number becomes its decimal text, without exponent or trailing `.0`; `null` says nothing.
+fn as_text(value: &Json<'_>) -> Result<Option<String>, String> {
+    match value {
+        Json::Null => Ok(None),
+        Json::String(text) => Ok(Some(text.to_string())),
+        Json::Number((digits, _)) => match Amount::read(digits) {
+            Ok(number) => Ok(Some(number.decimal().normalize().to_string())),
+            Err(_) => Err("is a number of more than 18 digits; send it as text".to_owned()),
+        },
+        Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
+            Err(format!("must be text, a number or a list of these, not {}", json::kind(value)))
+        }
+    }
+}
+
+fn full_name(
+    value: &Json<'_>,
+    context: &Context,
+    reader: &mut BodyReader<'_, '_>,
+    user_data: &mut UserData,
+) {
+    let Some(text) = json::text(value) else {
+        refused("name", &format!("must be text, not {}", json::kind(value)), reader);
+        return;
+    };
+    if Hashed::parse(text.trim()).is_some() {
+        refused("name", "is hashed as a whole; send first_name and last_name apart", reader);
+        return;
+    }
+    let (first, last) = customer::split_name(text);
+    for (field, part) in [(Field::FirstName, Some(first)), (Field::LastName, last)] {
+        let read = customer::hash_all(field, part, context);
+        if let Some(refusal) = read.refusals.first() {
+            refused("name", refusal.says(), reader);
+        }
+        user_data.add(field, read.kept);
+    }
+}
+
+fn clear_field(
+    field: ClearField,
+    value: &Json<'_>,
+    reader: &mut BodyReader<'_, '_>,
+    user_data: &mut UserData,
+) {
+    let key = field.as_str();
+    let Some(text) = json::text_or_number(value) else {
+        refused(key, &format!("must be text, not {}", json::kind(value)), reader);
+        return;
+    };
+    if text.chars().nth(TEXT_CHARS_MAX).is_some() {
+        refused(key, "is longer than 2048 characters", reader);
+        return;
+    }
+    match checked(field, text.trim()) {
+        Ok(Some(value)) => user_data.set(field, value),
+        Ok(None) => {}
+        Err(reason) => refused(key, reason, reader),
+    }
+}
+
+/// The value as it is stored and sent, or why it is not. What is sent clear must not be a person's
+/// e-mail address.
+fn checked(field: ClearField, text: &str) -> Result<Option<String>, &'static str> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if is_address(text) {
+        return Err("is an e-mail address, which is never sent in clear");
+    }
+    let read = match field {
+        ClearField::ClientIpAddress => {
+            customer::public_address(text).map(|found| found.map(|address| address.to_string()))
+        }
+        ClearField::Fbc | ClearField::Fbp => {
+            customer::click_id(text).map(|found| found.map(str::to_owned))
+        }
+        ClearField::Madid => customer::advertising_id(text),
+        ClearField::LeadId if !is_lead_id(text) => return Err("must have 15 to 17 digits"),
+        ClearField::ClientUserAgent
+        | ClearField::AnonId
+        | ClearField::SubscriptionId
+        | ClearField::FbLoginId
+        | ClearField::LeadId
+        | ClearField::PageId => Ok(Some(text.to_owned())),
+    };
+    read.map_err(customer::Refusal::says)
+}
+
+/// # Source
+/// Meta, "Customer information parameters", `lead_id`: 15 to 17 digits; error 2804036.
+fn is_lead_id(text: &str) -> bool {
+    (15..=17).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn refused(key: &str, reason: &str, reader: &mut BodyReader<'_, '_>) {
+    let says = format!("`{key}` {reason}; it was left out");
+    reader.findings.push(Finding::in_body(Code::UserFieldRefused, reader.pointer(key), says));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::{At, Findings};
+    use super::*;
+
+    const TODAY: Date = jiff::civil::date(2026, 2, 28);
+
+    fn read(text: &str) -> (UserData, Findings) {
+        let Ok(Json::Object(fields)) = json::read(text.as_bytes()) else {
+            unreachable!("the rows are objects: {text}")
+        };
+        let mut reader = BodyReader::at("/user_data", &fields);
+        let user_data = of_person(&mut reader, TODAY, Unknown::Warn);
+        (user_data, reader.findings)
+    }
+
+    #[test]
+    fn plain_words_and_metas_keys_give_the_same_hashes() {
+        // Vectors 1 to 4 of reference/meta-capi.md 3.8, printed by Meta.
+        let (plain, _) = read(
+            r#"{"email":"John_Smith@gmail.com","phone":"1 (650) 555-1212","first_name":"Mary"}"#,
+        );
+        let (keys, _) = read(r#"{"em":["john_smith@gmail.com"],"ph":"16505551212","fn":"mary"}"#);
+        assert_eq!(plain, keys);
+        let json = plain.to_json();
+        for hash in [
+            "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f",
+            "e323ec626319ca94ee8bff2e4c87cf613be6ea19919ed1364124e16807ab3176",
+            "6915771be1c5aa0c886870b6951b03d7eafc121fea0e80a5ea83beb7c449f4ec",
+        ] {
+            assert!(json.contains(hash), "{hash} in {json}");
+        }
+    }
+
+    #[test]
+    fn a_full_name_becomes_first_and_last_name() {
+        let (whole, _) = read(r#"{"name":"Mary van der Berg"}"#);
+        let (apart, _) = read(r#"{"fn":"Mary","ln":"van der Berg"}"#);
+        assert_eq!(whole, apart);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_and_never_quoted() {
+        for (sent, code) in [
+            (r#"{"email":"canary-at-nowhere"}"#, Code::UserFieldRefused),
+            (r#"{"phone":"canary"}"#, Code::UserFieldRefused),
+            (r#"{"email":{"canary":1}}"#, Code::UserFieldRefused),
+            (r#"{"name":["canary"]}"#, Code::UserFieldRefused),
+            (r#"{"client_ip_address":"10.0.0.1"}"#, Code::UserFieldRefused),
+            (r#"{"fbc":"canary"}"#, Code::UserFieldRefused),
+            (r#"{"emial":"canary@shop.example"}"#, Code::UserFieldUnknown),
+            (r#"{"em":"0cc175b9c0f1b6a831c399e269772661"}"#, Code::UserFieldCaution),
+            (r#"{"email":["a@b.io",{"canary":1}]}"#, Code::UserFieldRefused),
+            (r#"{"external_id":1234567890123456789}"#, Code::UserFieldRefused),
+            (r#"{"lead_id":"12345678901234"}"#, Code::UserFieldRefused),
+            (r#"{"lead_id":"123456789012345678"}"#, Code::UserFieldRefused),
+            (r#"{"anon_id":"canary@shop.example"}"#, Code::UserFieldRefused),
+            (r#"{"subscription_id":" canary@shop.example "}"#, Code::UserFieldRefused),
+            (r#"{"page_id":"canary@shop.example"}"#, Code::UserFieldRefused),
+            (r#"{"fb_login_id":"canary@shop.example"}"#, Code::UserFieldRefused),
+            (r#"{"client_user_agent":"canary@shop.example"}"#, Code::UserFieldRefused),
+            (r#"{"fbp":"fb.1.1700000000000.canary@shop.example"}"#, Code::UserFieldRefused),
+            (r#"{"canary@shop.example":1}"#, Code::UserFieldUnknown),
+        ] {
+            let (_, findings) = read(sent);
+            let found: Vec<Code> = findings.iter().map(|finding| finding.code).collect();
+            assert_eq!(found, [code], "{sent}");
+            assert!(!format!("{findings:?}").contains("canary"), "{findings:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_right_needs_no_word() {
+        for sent in [
+            r#"{"lead_id":"123456789012345"}"#,
+            r#"{"lead_id":12345678901234567}"#,
+            r#"{"email":[null,"a@b.io"]}"#,
+            r#"{"anon_id":"XZ5F2A6C-1C35-D45F"}"#,
+            r#"{"email":""}"#,
+        ] {
+            let (_, findings) = read(sent);
+            assert!(findings.is_empty(), "{sent}: {findings:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_gets_a_suggestion_and_its_place() {
+        for (sent, at, help) in [
+            (r#"{"emial":"x"}"#, "/user_data/emial", Some("did you mean `email`?")),
+            (r#"{"fbpp":"x"}"#, "/user_data/fbpp", Some("did you mean `fbp`?")),
+            (r#"{"a/b~c":"x"}"#, "/user_data/a~1b~0c", None),
+        ] {
+            let (_, findings) = read(sent);
+            let found: Vec<_> =
+                findings.iter().map(|f| (f.at.clone(), f.help.as_deref())).collect();
+            assert_eq!(found, [(At::Pointer(at.to_owned()), help)], "{sent}");
+        }
+    }
+
+    #[test]
+    fn values_beyond_the_tenth_are_mentioned() {
+        for (count, notes) in [(VALUES_MAX, 0), (VALUES_MAX + 1, 1)] {
+            let all: Vec<String> = (0..count).map(|n| format!("\"{n}@b.io\"")).collect();
+            let (user_data, findings) = read(&format!(r#"{{"em":[{}]}}"#, all.join(",")));
+            assert_eq!(findings.iter().count(), notes, "{count}: {findings:?}");
+            assert!(!findings.has_error() && user_data.to_json().matches("\",\"").count() == 9);
+        }
+    }
+
+    #[test]
+    fn stored_hashes_are_read_back_as_they_are() {
+        let (first, _) =
+            read(r#"{"email":"a@b.io","phone":"+91 98765 43210","fbp":"fb.1.1700000000000.42"}"#);
+        let (again, findings) = read(&first.to_json());
+        assert_eq!((again, findings.is_empty()), (first, true));
+    }
+
+    #[test]
+    fn a_payments_own_fields_complete_the_signups() {
+        let (own, _) = read(r#"{"em":"new@shop.example","fbp":"fb.1.1700000000000.1"}"#);
+        let (known, _) =
+            read(r#"{"em":"old@shop.example","fbp":"fb.1.1700000000000.2","ph":"919876543210"}"#);
+        let both = own.clone().completed_with(&known);
+        assert_eq!(both.keys().collect::<Vec<_>>(), ["em", "ph", "fbp"]);
+        assert!(both.to_json().contains("fb.1.1700000000000.1"), "the payment's own click id");
+        assert_eq!(
+            both.to_json().matches('"').count(),
+            2 * (3 + 4),
+            "two e-mails, one phone, one id"
+        );
+    }
+}

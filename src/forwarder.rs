@@ -1,0 +1,276 @@
+//! The way out: from the log of deliveries to Meta, one forwarder per dataset.
+//!
+//! In: the log. Out: requests to Meta, and settlements. A run of the log is taken, sent by a
+//! `carrier`, and settled in the order of the log, so the cursor only ever passes what is
+//! finished. Several runs are under way at once; a slow one holds the cursor, not the others.
+//! Delivery is at least once with the same bytes: a crash resends what was under way, no more.
+//!
+//! The lease only keeps two forwarders from doing the same work; what keeps them from harm is the
+//! epoch inside each settlement. Deliberately absent: deciding what an answer means (`core`).
+
+mod carrier;
+mod meta_client;
+mod pace;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use meta_client::{ClientError, MetaClient};
+
+use crate::clock::Clock;
+use crate::config::Sending;
+use crate::core::batch::BatchLimits;
+use crate::core::delivery::RetryPolicy;
+use crate::core::mapping::DatasetName;
+use crate::store::{DatasetKey, Lease, Settlement, Store, StoreError};
+use crate::telemetry;
+use carrier::{Carried, Carrier, Run};
+use pace::Pace;
+
+/// How long a lease lasts, in milliseconds: long enough for a stall, short enough for a takeover.
+pub const LEASE_MILLIS: i64 = 30_000;
+
+/// How often an idle forwarder renews its lease, in milliseconds: three times in its length.
+const HEARTBEAT_MILLIS: i64 = LEASE_MILLIS / 3;
+
+/// How long a forwarder pauses when the store fails, in milliseconds.
+const STORE_PAUSE_MILLIS: i64 = 1_000;
+
+/// Everything that one dataset's forwarder works with.
+#[derive(Debug, Clone)]
+pub struct Forwarder {
+    /// The books.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The dataset's name.
+    pub name: DatasetName,
+    /// Its number in the books.
+    pub key: DatasetKey,
+    /// The way to Meta.
+    pub client: MetaClient,
+    /// The pace.
+    pub sending: Sending,
+    /// How long to wait between tries.
+    pub retry: RetryPolicy,
+    /// Who takes the lease: unique among all processes.
+    pub owner: String,
+}
+
+/// Told to stop by this becoming true.
+pub type Stop = watch::Receiver<bool>;
+
+impl Forwarder {
+    /// Forwards until told to stop. Requests under way are then waited for and settled; waits
+    /// between tries are cut short.
+    pub async fn run(self, mut stop: Stop) {
+        while !*stop.borrow() {
+            let pause = match self.lease().await {
+                Ok(Some(lease)) => match self.forward(lease, &mut stop).await {
+                    Ok(()) => return,
+                    Err(StoreError::LeaseLost) => {
+                        telemetry::lease_lost(&self.name);
+                        HEARTBEAT_MILLIS
+                    }
+                    Err(error) => {
+                        telemetry::forwarder_failed(&self.name, &error);
+                        STORE_PAUSE_MILLIS
+                    }
+                },
+                Ok(None) => {
+                    telemetry::lease_lost(&self.name);
+                    HEARTBEAT_MILLIS
+                }
+                Err(error) => {
+                    telemetry::forwarder_failed(&self.name, &error);
+                    STORE_PAUSE_MILLIS
+                }
+            };
+            tokio::select! {
+                () = self.clock.sleep_millis(pause) => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+        }
+    }
+
+    async fn lease(&self) -> Result<Option<Lease>, StoreError> {
+        let now = self.clock.now();
+        let until = now.plus_millis(LEASE_MILLIS);
+        self.store.lease(self.key, self.owner.clone(), now, until).await
+    }
+
+    /// Forwards under one lease, until told to stop.
+    async fn forward(&self, lease: Lease, stop: &mut Stop) -> Result<(), StoreError> {
+        let carrier = Carrier {
+            forwarder: self.clone(),
+            lease,
+            pace: Arc::new(Pace::new(&self.clock, &self.sending)),
+            stop: stop.clone(),
+        };
+        let mut window = Window { runs: VecDeque::new(), position: lease.cursor, retrying: false };
+        let mut cursor = lease.cursor;
+        loop {
+            while !*stop.borrow() && window.runs.len() < self.sending.max_in_flight {
+                match self.next_run(&mut window).await {
+                    Ok(Some(run)) => window.start(&carrier, run),
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.wait_out(error).await?;
+                        break;
+                    }
+                }
+            }
+            if let Some(head) = window.runs.front_mut() {
+                let heartbeat = self.clock.now().plus_millis(HEARTBEAT_MILLIS);
+                tokio::select! {
+                    carried = head => {
+                        window.runs.pop_front();
+                        // A run that ends otherwise has panicked: a fault of ours, and the log
+                        // still has what it carried.
+                        let carried = carried.map_err(|_| StoreError::Panicked)?;
+                        cursor = self.settle(lease, cursor, carried, &mut window).await?;
+                    }
+                    () = self.clock.sleep_until(heartbeat) => self.renew(lease, cursor).await?,
+                }
+            } else if *stop.borrow() {
+                return Ok(());
+            } else {
+                cursor = window.position;
+                self.idle(lease, cursor, stop).await?;
+            }
+        }
+    }
+
+    /// Waits until there is something to do: new deliveries, one that is due again, or a lease
+    /// to renew.
+    async fn idle(&self, lease: Lease, cursor: i64, stop: &mut Stop) -> Result<(), StoreError> {
+        let heartbeat = self.clock.now().plus_millis(HEARTBEAT_MILLIS);
+        let due = self.store.next_due(self.key).await?;
+        let wake = due.map_or(heartbeat, |due| due.min(heartbeat));
+        let appended = tokio::select! {
+            () = self.store.appended(self.key) => true,
+            () = self.clock.sleep_until(wake) => false,
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
+        if appended {
+            self.linger(stop).await;
+        } else if wake == heartbeat {
+            self.renew(lease, cursor).await?;
+        }
+        Ok(())
+    }
+
+    /// What to send next: what is due again goes first, then the log.
+    ///
+    /// While runs are under way, less than a full request waits for them to finish: that is the
+    /// moment in which requests fill up.
+    async fn next_run(&self, window: &mut Window) -> Result<Option<Run>, StoreError> {
+        if !window.retrying {
+            let limit = self.sending.batch_events;
+            let due = self.store.due(self.key, self.clock.now(), limit).await?;
+            if !due.is_empty() {
+                return Ok(Some(Run { deliveries: due, upto: None }));
+            }
+        }
+        let log = self.store.log(self.key, window.position, self.limits()).await?;
+        let Some(last) = log.deliveries.last().map(|delivery| delivery.seq) else {
+            // What was appended since the position went to other datasets; it is not read again.
+            window.position = window.position.max(log.newest);
+            return Ok(None);
+        };
+        if !log.is_full && !window.runs.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Run { deliveries: log.deliveries, upto: Some(last) }))
+    }
+
+    /// Gives the events of a burst a moment to gather, so that they share a request.
+    async fn linger(&self, stop: &mut Stop) {
+        let wait = i64::try_from(self.sending.batch_wait_ms).unwrap_or(0);
+        tokio::select! {
+            () = self.clock.sleep_millis(wait.min(HEARTBEAT_MILLIS)) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn settle(
+        &self,
+        lease: Lease,
+        cursor: i64,
+        carried: Carried,
+        window: &mut Window,
+    ) -> Result<i64, StoreError> {
+        let cursor = carried.upto.unwrap_or(cursor);
+        if carried.upto.is_none() {
+            window.retrying = false;
+        }
+        let settlement = Settlement {
+            cursor,
+            attempts: carried.attempts,
+            dead: carried.dead,
+            retries: carried.retries,
+            retried: carried.retried,
+            ..Settlement::renewal(lease, self.clock.now().plus_millis(LEASE_MILLIS))
+        };
+        loop {
+            match self.store.settle(settlement.clone()).await {
+                Ok(()) => return Ok(cursor),
+                // What Meta took must not be sent again because the disk was full for a moment.
+                Err(error) => self.wait_out(error).await?,
+            }
+        }
+    }
+
+    async fn renew(&self, lease: Lease, cursor: i64) -> Result<(), StoreError> {
+        let until = self.clock.now().plus_millis(LEASE_MILLIS);
+        let renewal = Settlement { cursor, ..Settlement::renewal(lease, until) };
+        match self.store.settle(renewal).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.wait_out(error).await,
+        }
+    }
+
+    /// Waits a moment for a store that fails; what is under way goes on. Without the lease or the
+    /// store there is nothing to wait for.
+    async fn wait_out(&self, error: StoreError) -> Result<(), StoreError> {
+        if matches!(error, StoreError::LeaseLost | StoreError::Closed) {
+            return Err(error);
+        }
+        telemetry::forwarder_failed(&self.name, &error);
+        self.clock.sleep_millis(STORE_PAUSE_MILLIS).await;
+        Ok(())
+    }
+
+    fn limits(&self) -> BatchLimits {
+        BatchLimits { events: self.sending.batch_events, bytes: self.sending.batch_bytes }
+    }
+}
+
+/// The runs under way, in the order of the log.
+struct Window {
+    runs: VecDeque<JoinHandle<Carried>>,
+    /// Up to which delivery the log is taken.
+    position: i64,
+    /// Whether one of the runs carries what was due again.
+    retrying: bool,
+}
+
+impl Window {
+    fn start(&mut self, carrier: &Carrier, run: Run) {
+        match run.upto {
+            Some(upto) => self.position = upto,
+            None => self.retrying = true,
+        }
+        self.runs.push_back(tokio::spawn(carrier.clone().carry(run)));
+    }
+}
+
+/// Runs under way end with the forwarder that started them.
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.runs.iter().for_each(JoinHandle::abort);
+    }
+}

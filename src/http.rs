@@ -1,0 +1,90 @@
+//! The doors for backend services: every route on one screen.
+//!
+//! In: HTTP requests. Out: HTTP answers, each a JSON object in the shape of its route's family.
+//! A handler checks the key, hands the body to `intake`, and draws what comes back; it decides
+//! nothing. Deliberately absent: SQL, mapping, checks.
+
+mod admin;
+mod answer;
+mod auth;
+mod health;
+mod linkrunner;
+mod listener;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use secrecy::SecretString;
+
+pub use listener::{Patience, serve};
+
+use crate::clock::Clock;
+use crate::intake::{Intake, Project};
+use crate::store::Store;
+use auth::Keyring;
+
+/// Largest body of the public API, in bytes (row LR-30).
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Largest body of an import, in bytes: a thousand payments of usual size, and room.
+pub const IMPORT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What the handlers share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Api {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    intake: Intake,
+    store: Store,
+    clock: Clock,
+    projects: Vec<Project>,
+    keyring: Keyring,
+    admin_token: Option<SecretString>,
+}
+
+impl Api {
+    /// The API of these projects. `admin_token` is demanded on the admin listener if there is one.
+    #[must_use]
+    pub fn new(
+        (intake, store): (Intake, Store),
+        clock: Clock,
+        projects: Vec<Project>,
+        admin_token: Option<SecretString>,
+    ) -> Self {
+        let keyring = Keyring::of(&projects, &clock);
+        let shared = Shared { intake, store, clock, projects, keyring, admin_token };
+        Self { shared: Arc::new(shared) }
+    }
+}
+
+/// The routes of the public listener.
+pub fn public(api: Api) -> Router {
+    Router::new()
+        .route("/api/v1/capture-payment", post(linkrunner::capture_payment))
+        .route("/api/v1/remove-payment", post(linkrunner::remove_payment))
+        .route("/api/v1/signup", post(linkrunner::signup))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .fallback(answer::no_such_route)
+        .method_not_allowed_fallback(answer::wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(api)
+}
+
+/// The routes of the admin listener.
+pub fn admin(api: Api) -> Router {
+    Router::new()
+        .route("/admin/v1/payments/{payment_id}", get(admin::payment))
+        .route("/admin/v1/books", get(admin::books))
+        .route("/admin/v1/import", post(admin::import))
+        .route_layer(axum::middleware::from_fn_with_state(api.clone(), admin::guard))
+        .fallback(answer::no_such_route)
+        .method_not_allowed_fallback(answer::wrong_method)
+        .layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX))
+        .with_state(api)
+}

@@ -1,0 +1,120 @@
+//! The admin listener: the story of a payment, the sums of the books, imports.
+//!
+//! It listens on the loopback unless configured otherwise, and then demands a token. Other
+//! processes of the same program use it too: `tillpost import` hands its lines to a running
+//! service, because a database has one writer.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::{Api, IMPORT_BYTES_MAX, answer};
+use crate::intake::import::{self, Imported};
+use crate::store::PaymentStory;
+
+/// Lets nobody in without the token, where one is set, and no page of another site that a browser
+/// on this machine has open.
+pub(super) async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::ORIGIN) || !names_an_address(request.headers()) {
+        let msg = "The admin API answers programs, by its address, not pages of other sites.";
+        return answer::plain(StatusCode::FORBIDDEN, msg);
+    }
+    if let Some(token) = &api.shared.admin_token {
+        let given = bearer(request.headers()).map(Sha256::digest).unwrap_or_default();
+        let right = Sha256::digest(token.expose_secret().as_bytes());
+        if !bool::from(given.as_slice().ct_eq(right.as_slice())) {
+            let msg = "The admin API wants `Authorization: Bearer` with the admin token.";
+            return answer::plain(StatusCode::UNAUTHORIZED, msg);
+        }
+    }
+    next.run(request).await
+}
+
+/// Whether `Host` is an IP address or localhost: a name that somebody else's DNS points here is not.
+fn names_an_address(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
+        return false;
+    };
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name == "localhost"
+        || host.parse::<std::net::SocketAddr>().is_ok()
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    Some(value.strip_prefix(b"Bearer ")?.trim_ascii())
+}
+
+#[derive(Deserialize)]
+pub(super) struct StoryQuery {
+    r#type: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Stories {
+    payments: Vec<PaymentStory>,
+}
+
+/// `GET /admin/v1/payments/{payment_id}?type=`: everything that happened to a payment.
+pub(super) async fn payment(
+    State(api): State<Api>,
+    Path(payment_id): Path<String>,
+    Query(query): Query<StoryQuery>,
+) -> Response {
+    let now = api.shared.clock.now();
+    match api.shared.store.stories(payment_id, now).await {
+        Ok(mut payments) => {
+            payments.retain(|story| query.r#type.as_ref().is_none_or(|t| *t == story.payment_type));
+            let status = if payments.is_empty() { StatusCode::NOT_FOUND } else { StatusCode::OK };
+            answer::json(status, &Stories { payments })
+        }
+        Err(_) => answer::unavailable("The store does not answer."),
+    }
+}
+
+/// `GET /admin/v1/books`: the sums that always add up.
+pub(super) async fn books(State(api): State<Api>) -> Response {
+    match api.shared.store.books().await {
+        Ok(books) => answer::json(StatusCode::OK, &books),
+        Err(_) => answer::unavailable("The store does not answer."),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct ImportQuery {
+    project: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ImportAnswer {
+    lines: Vec<Imported>,
+}
+
+/// `POST /admin/v1/import?project=NAME`: lines of NDJSON, signups and captures, in order.
+pub(super) async fn import(
+    State(api): State<Api>,
+    Query(query): Query<ImportQuery>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return answer::unread(&rejection, IMPORT_BYTES_MAX),
+    };
+    let project = match import::project(&api.shared.projects, query.project.as_deref()) {
+        Ok(project) => project,
+        Err(says) => return answer::plain(StatusCode::BAD_REQUEST, &says),
+    };
+    let lines: Vec<&[u8]> = import::lines(&body).collect();
+    match import::lines_in(&api.shared.intake, project, &lines).await {
+        Ok(lines) => answer::json(StatusCode::OK, &ImportAnswer { lines }),
+        Err(_) => answer::unavailable("The store does not answer; some lines may be recorded."),
+    }
+}

@@ -1,0 +1,325 @@
+//! The way in: read, know the user, decide, record. The one path for every API and for imports.
+//!
+//! In: the body of a request and the project it belongs to. Out: what is now in the books, in the
+//! words of the answer. Everything that decides is the core's; everything that lasts is the
+//! store's; this module puts them in order and closes the gaps between them: a payment that races
+//! its own signup, a repetition that races its first, a crash between signup and release.
+
+mod answer;
+pub mod import;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+pub use answer::{Captured, RemovedAnswer, SignedUp};
+
+use crate::clock::Clock;
+use crate::config::Users;
+use crate::core::decide::{Case, Decision, Verdict, decide};
+use crate::core::finding::{Code, Finding, Findings};
+use crate::core::json::{self, Json};
+use crate::core::mapping::{DatasetName, Mapping};
+use crate::core::money::Currency;
+use crate::core::payment::{self, Payment, Reading};
+use crate::core::signup;
+use crate::core::time::Timestamp;
+use crate::core::user_data::UserData;
+use crate::store::{
+    DatasetKey, Entered, Entry, HeldPayment, NewPayment, ProjectKey, Store, StoreError,
+};
+
+/// A project while the service runs.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Its name.
+    pub name: String,
+    /// Its number in the books.
+    pub key: ProjectKey,
+    /// The keys of its servers.
+    pub server_keys: Vec<SecretString>,
+    /// Its mapping.
+    pub mapping: Mapping,
+    /// Whose payments count.
+    pub users: Users,
+    /// Its currency.
+    pub currency: Option<Currency>,
+    /// How long a payment waits for its user, in milliseconds.
+    pub hold_millis: i64,
+    /// Most requests of one key in a second.
+    pub max_requests_per_second: Option<u32>,
+}
+
+/// Why a request was not served.
+#[derive(Debug)]
+pub enum Refused {
+    /// The body is at fault; nothing was stored.
+    Body(Findings),
+    /// No payment matches a removal.
+    NothingToRemove,
+    /// The store is at fault; nothing was promised.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The way in. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    store: Store,
+    clock: Clock,
+    datasets: BTreeMap<DatasetName, DatasetKey>,
+}
+
+impl Intake {
+    /// The way into this store.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, datasets: BTreeMap<DatasetName, DatasetKey>) -> Self {
+        Self { store, clock, datasets }
+    }
+
+    /// Takes a capture. What it answers is on stable storage.
+    ///
+    /// # Errors
+    /// [`Refused`]: the body or the store is at fault, and nothing was recorded.
+    pub async fn capture(&self, project: &Project, body: &[u8]) -> Result<Captured, Refused> {
+        let answers = self.capture_all(project, &[body]).await?;
+        answers.into_iter().next().unwrap_or_else(|| Err(Refused::Body(Findings::default())))
+    }
+
+    /// Takes captures, in this order and in one transaction; one bad body spoils no other.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was recorded. The bodies' own faults are among the answers.
+    pub async fn capture_all(
+        &self,
+        project: &Project,
+        bodies: &[&[u8]],
+    ) -> Result<Vec<Result<Captured, Refused>>, StoreError> {
+        let now = self.clock.now();
+        let mut answers = Vec::with_capacity(bodies.len());
+        let mut readable = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            match read(body, now) {
+                Ok((payment, findings)) => {
+                    readable.push((answers.len(), payment, findings));
+                    answers.push(None);
+                }
+                Err(refused) => answers.push(Some(Err(refused))),
+            }
+        }
+        // Twice at most: a user who becomes known between the look and the hold stays known.
+        while !readable.is_empty() {
+            let entered = self.enter(project, &readable, now).await?;
+            let mut again = Vec::new();
+            for ((place, payment, findings), (entered, json)) in readable.into_iter().zip(entered) {
+                match answered(&payment, &json, &entered) {
+                    Some(captured) => answers[place] = Some(Ok(captured)),
+                    None => again.push((place, payment, findings)),
+                }
+            }
+            readable = again;
+        }
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// Makes a user known, and releases what waited for that.
+    ///
+    /// # Errors
+    /// [`Refused`]: the body or the store is at fault, and the user is not known.
+    pub async fn sign_up(&self, project: &Project, body: &[u8]) -> Result<SignedUp, Refused> {
+        let now = self.clock.now();
+        let reading = signup::read_signup(&parse(body)?, now.date());
+        let Some(signup) = reading.value else { return Err(Refused::Body(reading.findings)) };
+        let user_id = signup.user_id.as_str().to_owned();
+        let user = (project.key, user_id.clone());
+        let held = self.store.sign_up(user, signup.user_data, now).await?;
+        let mut released = Vec::with_capacity(held.len());
+        for payment in held {
+            released.extend(self.release(project, payment).await?);
+        }
+        Ok(SignedUp { user_id, released, findings: reading.findings })
+    }
+
+    /// Takes payments back.
+    ///
+    /// # Errors
+    /// [`Refused`]: the body or the store is at fault, or nothing matches.
+    pub async fn remove(&self, project: &Project, body: &[u8]) -> Result<RemovedAnswer, Refused> {
+        let reading = signup::read_removal(&parse(body)?);
+        let Some(removal) = reading.value else { return Err(Refused::Body(reading.findings)) };
+        let user_id = removal.user_id.map(|id| id.as_str().to_owned());
+        let payment_id = removal.payment_id.map(|id| id.as_str().to_owned());
+        let now = self.clock.now();
+        let removed = self.store.remove(project.key, user_id, payment_id, now).await?;
+        if removed.payments + removed.held == 0 {
+            return Err(Refused::NothingToRemove);
+        }
+        Ok(RemovedAnswer(removed))
+    }
+
+    /// Releases payments whose user became known before a crash. Returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails; the rest waits for the next start.
+    pub async fn release_left_behind(&self, projects: &[Project]) -> Result<usize, StoreError> {
+        let held = self.store.releasable(self.clock.now()).await?;
+        let mut count = 0;
+        for payment in held {
+            let Some(project) = projects.iter().find(|project| project.key == payment.project)
+            else {
+                continue;
+            };
+            match self.release(project, payment).await {
+                Ok(released) => count += usize::from(released.is_some()),
+                Err(Refused::Store(error)) => return Err(error),
+                Err(Refused::Body(_) | Refused::NothingToRemove) => {}
+            }
+        }
+        Ok(count)
+    }
+
+    /// Decides each payment and enters all: recorded, or held where the user is not known.
+    async fn enter(
+        &self,
+        project: &Project,
+        payments: &[(usize, Payment<'_>, Findings)],
+        now: Timestamp,
+    ) -> Result<Vec<(Entered, String)>, StoreError> {
+        let ids = payments.iter().map(|(_, payment, _)| payment.user_id.as_str().to_owned());
+        let users = self.users(project, ids.collect()).await?;
+        let mut entries = Vec::with_capacity(payments.len());
+        let mut decisions = Vec::with_capacity(payments.len());
+        for ((_, payment, findings), user) in payments.iter().zip(&users) {
+            let mut decision = decided(project, payment, user.as_deref(), now);
+            // What was found while reading belongs to the record: a story should have it too.
+            decision.findings.extend(findings.clone());
+            let json = answer::decision_json(&decision);
+            let held = decision.verdict == Verdict::Hold;
+            let new = self.new_payment(project, payment, (decision, json.clone()));
+            decisions.push(json);
+            entries.push(if held {
+                Entry::Hold(new, now.plus_millis(project.hold_millis))
+            } else {
+                Entry::Record(new)
+            });
+        }
+        let entered = self.store.enter(entries).await?;
+        Ok(entered.into_iter().zip(decisions).collect())
+    }
+
+    /// Decides a held payment anew, now that its user is known, and records it.
+    async fn release(
+        &self,
+        project: &Project,
+        held: HeldPayment,
+    ) -> Result<Option<Captured>, Refused> {
+        // A record that a damaged database gives back broken must not stop the others.
+        let Ok((payment, _)) = read(held.capture.as_bytes(), held.received_at) else {
+            return Ok(None);
+        };
+        let users = self.users(project, vec![held.user_id]).await?;
+        let user = users.first().and_then(Option::as_deref);
+        let decision = decided(project, &payment, user, self.clock.now());
+        if decision.verdict == Verdict::Hold {
+            return Ok(None);
+        }
+        // What was found while the payment was read belongs to its record.
+        let json = answer::with_findings(&answer::decision_json(&decision), &held.decision);
+        let new = self.new_payment(project, &payment, (decision, json.clone()));
+        let entered = self.store.release(held.id, new).await?;
+        Ok(entered.and_then(|entered| answered(&payment, &json, &entered)))
+    }
+
+    /// What is known of users. Where everybody counts, an unknown user is one without fields.
+    async fn users(
+        &self,
+        project: &Project,
+        user_ids: Vec<String>,
+    ) -> Result<Vec<Option<Arc<UserData>>>, StoreError> {
+        let known = self.store.users(project.key, user_ids).await?;
+        Ok(match project.users {
+            Users::Known => known,
+            Users::Open => known.into_iter().map(|user| Some(user.unwrap_or_default())).collect(),
+        })
+    }
+
+    fn new_payment(
+        &self,
+        project: &Project,
+        payment: &Payment<'_>,
+        (decision, json): (Decision, String),
+    ) -> NewPayment {
+        // Every dataset of a mapping is configured (M409), so none is passed over here.
+        let deliveries = decision.events.into_iter().filter_map(|event| {
+            let key = *self.datasets.get(&event.dataset)?;
+            Some((key, event.event_time, event.body))
+        });
+        NewPayment {
+            project: project.key,
+            payment_type: payment.payment_type.as_str(),
+            payment_id: payment.payment_id.as_ref().map(|id| id.as_str().to_owned()),
+            user_id: payment.user_id.as_str().to_owned(),
+            received_at: payment.received_at,
+            capture: payment.to_stored(),
+            decision: json,
+            deliveries: deliveries.collect(),
+        }
+    }
+}
+
+fn decided(
+    project: &Project,
+    payment: &Payment<'_>,
+    user: Option<&UserData>,
+    now: Timestamp,
+) -> Decision {
+    let record_id = record_id(now);
+    decide(Case {
+        mapping: &project.mapping,
+        payment,
+        user,
+        currency: project.currency,
+        record_id: &record_id,
+        now,
+    })
+}
+
+/// The answer, unless the payment must be decided again.
+fn answered(payment: &Payment<'_>, json: &str, entered: &Entered) -> Option<Captured> {
+    match entered {
+        Entered::New => Some(Captured::recorded(payment, json)),
+        Entered::Waiting => Some(Captured::held(payment, json)),
+        Entered::WaitsAlready(first) => Some(Captured::still_held(payment, first)),
+        Entered::Duplicate(first) => Some(Captured::repeated(payment, first)),
+        Entered::UserIsKnown => None,
+    }
+}
+
+fn read(body: &[u8], now: Timestamp) -> Result<(Payment<'_>, Findings), Refused> {
+    let Reading { value, findings } = payment::read(parse(body)?, now);
+    match value {
+        Some(payment) => Ok((payment, findings)),
+        None => Err(Refused::Body(findings)),
+    }
+}
+
+fn parse(body: &[u8]) -> Result<Json<'_>, Refused> {
+    json::read(body).map_err(|fault| {
+        let says = format!("the body is not JSON: {fault}");
+        let finding = Finding::in_body(Code::NotJson, "", says);
+        Refused::Body(Findings::from_iter([finding]))
+    })
+}
+
+/// An id for the event of a payment that has none: unique, and ordered by time.
+fn record_id(now: Timestamp) -> String {
+    let seconds = u64::try_from(now.seconds()).unwrap_or(0);
+    let moment = uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0);
+    uuid::Uuid::new_v7(moment).simple().to_string()
+}

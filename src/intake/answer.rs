@@ -1,0 +1,181 @@
+//! What is answered: the `data` of the contract, for a capture, a signup and a removal.
+//!
+//! The same shape whether the payment is new, repeated or held: what is in the books, what will
+//! happen to it, why, and everything there is to say. The decision is written as JSON once, for
+//! the store; answers are cut from that text, so a repetition shows the first record word for word.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::core::decide::Decision;
+use crate::core::finding::Findings;
+use crate::core::json;
+use crate::core::money::Amount;
+use crate::core::payment::difference::differences;
+use crate::core::payment::{self, Payment};
+use crate::store::{Removed, StoredPayment};
+
+/// The answer to a capture: `data` of the contract, section 5.
+#[derive(Debug, Serialize)]
+pub struct Captured {
+    /// Whether it is in the books.
+    pub recorded: bool,
+    /// Whether it was there already.
+    pub duplicate: bool,
+    payment: PaymentSummary,
+    verdict: Box<RawValue>,
+    events: Box<RawValue>,
+    reason: Option<Box<RawValue>>,
+    because: Option<Box<RawValue>>,
+    mapping: Box<RawValue>,
+    findings: Vec<Box<RawValue>>,
+}
+
+/// The payment as it stands in the books.
+#[derive(Debug, Serialize)]
+struct PaymentSummary {
+    payment_id: Option<String>,
+    r#type: &'static str,
+    status: &'static str,
+    user_id: String,
+    amount: Amount,
+    currency: Option<Box<RawValue>>,
+}
+
+/// The decision as the store keeps it: each part as the JSON text it was written as.
+#[derive(Debug, Serialize, serde::Deserialize)]
+struct StoredDecision {
+    verdict: Box<RawValue>,
+    reason: Option<Box<RawValue>>,
+    because: Option<Box<RawValue>>,
+    currency: Option<Box<RawValue>>,
+    events: Box<RawValue>,
+    findings: Vec<Box<RawValue>>,
+    mapping: Box<RawValue>,
+}
+
+/// The answer to a signup.
+#[derive(Debug, Serialize)]
+pub struct SignedUp {
+    /// Who is known now.
+    pub user_id: String,
+    /// The payments that waited for that, each as a capture would answer it.
+    pub released: Vec<Captured>,
+    /// Everything there is to say about the person's fields.
+    pub findings: Findings,
+}
+
+/// The answer to a removal.
+#[derive(Debug)]
+pub struct RemovedAnswer(pub Removed);
+
+impl Serialize for RemovedAnswer {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let Removed { payments, held, withheld, sent } = self.0;
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("deleted", &(payments + held))?;
+        map.serialize_entry("withheld", &withheld)?;
+        map.serialize_entry("already_sent", &sent)?;
+        let because = (sent > 0).then_some("Meta has no way to take an event back");
+        map.serialize_entry("because", &because)?;
+        map.end()
+    }
+}
+
+impl Captured {
+    /// The answer for a payment that was recorded just now.
+    pub(super) fn recorded(payment: &Payment<'_>, decision: &str) -> Self {
+        Self::of(payment, decision, true)
+    }
+
+    /// The answer for a payment that waits for its user.
+    pub(super) fn held(payment: &Payment<'_>, decision: &str) -> Self {
+        Self::of(payment, decision, false)
+    }
+
+    /// The answer for a repetition: the first record, and what was ignored.
+    pub(super) fn repeated(payment: &Payment<'_>, first: &StoredPayment) -> Self {
+        let mut answer = Self::first(payment, first, true);
+        answer.duplicate = true;
+        answer
+    }
+
+    /// The answer for a payment of which an equal one waits already: that one, and what was ignored.
+    pub(super) fn still_held(payment: &Payment<'_>, first: &StoredPayment) -> Self {
+        Self::first(payment, first, false)
+    }
+
+    fn first(payment: &Payment<'_>, first: &StoredPayment, recorded: bool) -> Self {
+        let ignored = differences(&first.capture, payment).into_iter().collect();
+        let body = json::read(first.capture.as_bytes()).ok();
+        let stored = body.and_then(|body| payment::read(body, first.received_at).value);
+        let mut answer = Self::of(stored.as_ref().unwrap_or(payment), &first.decision, recorded);
+        answer.findings.extend(raw_findings(&ignored));
+        answer
+    }
+
+    fn of(payment: &Payment<'_>, decision: &str, recorded: bool) -> Self {
+        let stored = serde_json::from_str(decision);
+        let stored: StoredDecision = stored.unwrap_or_else(|_| StoredDecision::unreadable());
+        let payment = PaymentSummary {
+            payment_id: payment.payment_id.as_ref().map(|id| id.as_str().to_owned()),
+            r#type: payment.payment_type.as_str(),
+            status: payment.status.as_str(),
+            user_id: payment.user_id.as_str().to_owned(),
+            amount: payment.amount,
+            currency: stored.currency,
+        };
+        Self {
+            recorded,
+            duplicate: false,
+            payment,
+            verdict: stored.verdict,
+            events: stored.events,
+            reason: stored.reason,
+            because: stored.because,
+            mapping: stored.mapping,
+            findings: stored.findings,
+        }
+    }
+}
+
+impl StoredDecision {
+    /// What is shown of a record that a damaged database gives back.
+    fn unreadable() -> Self {
+        Self {
+            verdict: raw("null"),
+            reason: None,
+            because: Some(raw(r#""the stored decision cannot be read""#)),
+            currency: None,
+            events: raw("[]"),
+            findings: Vec::new(),
+            mapping: raw("null"),
+        }
+    }
+}
+
+/// The decision as the store keeps it.
+pub(super) fn decision_json(decision: &Decision) -> String {
+    // Text keys and exact numbers: there is nothing that could fail to serialise.
+    serde_json::to_string(decision).unwrap_or_default()
+}
+
+/// A decision as the store keeps it, with the findings of an earlier one before its own.
+pub(super) fn with_findings(decision: &str, earlier: &str) -> String {
+    let parsed = |text: &str| serde_json::from_str::<StoredDecision>(text).ok();
+    let (Some(mut decision), Some(earlier)) = (parsed(decision), parsed(earlier)) else {
+        return decision.to_owned();
+    };
+    decision.findings.splice(0..0, earlier.findings);
+    serde_json::to_string(&decision).unwrap_or_default()
+}
+
+fn raw_findings(findings: &Findings) -> Vec<Box<RawValue>> {
+    findings.iter().filter_map(|finding| serde_json::value::to_raw_value(finding).ok()).collect()
+}
+
+/// A JSON text that is written in this file.
+fn raw(text: &'static str) -> Box<RawValue> {
+    RawValue::from_string(text.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}

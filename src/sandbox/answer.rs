@@ -1,0 +1,304 @@
+//! Meta's answers: the success body, the error envelope, the headers that travel with them.
+//!
+//! In: a count or a [`Refusal`], and the number of the request. Out: the body as text. Deliberately
+//! absent: the faults of single events, which stand with their rules, and deciding anything.
+//! Source: meta-capi.md 1.5 to 1.9 and 9; sentences found nowhere are our own wording.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+/// Oldest Graph version still served: what an older or unversioned call is answered by.
+/// Source: GRAPH/changelog (meta-capi.md 1.3).
+const OLDEST_VERSION: u32 = 21;
+
+/// An error answer: HTTP status and the members of Meta's `error` object.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refusal {
+    /// HTTP status.
+    pub(crate) status: u16,
+    pub(crate) message: Cow<'static, str>,
+    /// Meta's `type`.
+    pub(crate) kind: &'static str,
+    pub(crate) code: i64,
+    pub(crate) subcode: Option<u32>,
+    pub(crate) transient: Option<bool>,
+    pub(crate) title: Option<&'static str>,
+    pub(crate) says: Option<String>,
+    /// Name of the rule that was broken, for people; not part of Meta's answer.
+    pub(crate) rule: Option<&'static str>,
+}
+
+/// How much of the rate limit is used, for the usage headers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Usage {
+    /// Percent of the hourly budget.
+    pub(crate) percent: u8,
+    /// Minutes until calls are served again; `None` leaves the business header out.
+    pub(crate) minutes: Option<u32>,
+}
+
+impl Refusal {
+    /// The request's parameters are wrong as a whole.
+    pub(crate) fn of_request(says: &str) -> Self {
+        Self::new(400, 100, format!("(#100) {says}"))
+    }
+
+    /// No token came with the call.
+    ///
+    /// # Source
+    /// Code 104, HTTP 400, as the Graph API answers any call without a token.
+    pub(crate) fn token_missing() -> Self {
+        Self::new(400, 104, "An access token is required to request this resource.")
+    }
+
+    /// The token is not one.
+    ///
+    /// # Source
+    /// Live probe of 2026-09 (meta-capi.md 1.7): 401, no `is_transient`.
+    pub(crate) fn token_malformed() -> Self {
+        Self::new(401, 190, "Invalid OAuth access token - Cannot parse access token")
+    }
+
+    /// The token was good once.
+    pub(crate) fn token_revoked() -> Self {
+        let message = "Error validating access token: The session has been invalidated because the \
+                       user changed their password or Facebook has changed the session for \
+                       security reasons.";
+        Self { subcode: Some(460), ..Self::new(400, 190, message) }
+    }
+
+    /// No such dataset, or none this token may see.
+    pub(crate) fn dataset_missing(id: &str) -> Self {
+        let message = format!(
+            "Unsupported post request. Object with ID '{}' does not exist, cannot be loaded due to \
+             missing permissions, or does not support this operation",
+            clip(id)
+        );
+        let refusal = Self::new(400, 100, message);
+        Self { kind: "GraphMethodException", subcode: Some(33), ..refusal }
+    }
+
+    /// The path begins with something that is no version.
+    ///
+    /// # Source
+    /// Code 2500 as the Graph API answers an unknown version such as `v99.0`.
+    pub(crate) fn path_unknown(path: &str) -> Self {
+        Self::new(400, 2500, format!("Unknown path components: {}", clip(path)))
+    }
+
+    /// An answer ordered by a fault script: the code's usual sentence.
+    pub(crate) fn of_code(status: u16, code: i64, subcode: Option<u32>) -> Self {
+        let (message, transient) = usual(code);
+        Self { subcode, transient, ..Self::new(status, code, message) }
+    }
+
+    /// Any `OAuthException` with nothing but a sentence.
+    pub(crate) fn new(status: u16, code: i64, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            kind: "OAuthException",
+            code,
+            subcode: None,
+            transient: None,
+            title: None,
+            says: None,
+            rule: None,
+        }
+    }
+
+    /// The envelope, as JSON text.
+    pub(crate) fn body(&self, trace: &str) -> String {
+        let error = ErrorBody {
+            message: &self.message,
+            kind: self.kind,
+            code: self.code,
+            error_subcode: self.subcode,
+            is_transient: self.transient,
+            error_user_title: self.title,
+            error_user_msg: self.says.as_deref(),
+            fbtrace_id: trace,
+        };
+        serde_json::to_string(&ErrorEnvelope { error }).unwrap_or_default()
+    }
+}
+
+/// The body of an accepted request.
+pub(crate) fn success(events: usize, trace: &str) -> String {
+    format!(r#"{{"events_received":{events},"messages":[],"fbtrace_id":"{trace}"}}"#)
+}
+
+/// A trace id of Meta's look: `A` and 22 characters of the base64url alphabet. The same request
+/// number always gives the same id.
+pub(crate) fn trace_id(number: u64) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut state = number;
+    let letters = (0..22).map(|_| {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        char::from(ALPHABET[usize::from((scatter(state) >> 58) as u8)])
+    });
+    std::iter::once('A').chain(letters).collect()
+}
+
+/// The value of the header `facebook-api-version`: the version that served the call.
+///
+/// # Source
+/// GRAPH/guides/versioning (meta-capi.md 1.3): unversioned and expired calls roll forward.
+pub(crate) fn served_version(asked: Option<&str>) -> String {
+    let major =
+        asked.and_then(|version| version.strip_prefix('v')?.split('.').next()?.parse().ok());
+    match (asked, major) {
+        (Some(version), Some(major)) if OLDEST_VERSION <= major => version.to_owned(),
+        _ => format!("v{OLDEST_VERSION}.0"),
+    }
+}
+
+impl Usage {
+    /// The usage headers, by name. Meta sends percents, and the time to wait in minutes.
+    ///
+    /// # Source
+    /// GRAPH/overview/rate-limiting (meta-capi.md 1.9). Which `type` a Conversions API call counts
+    /// as is not published; `ads_management` is the one in Meta's sample.
+    pub(crate) fn headers(self, dataset: &str) -> Vec<(&'static str, String)> {
+        let Self { percent, minutes } = self;
+        let share =
+            format!(r#""call_count":{percent},"total_cputime":{percent},"total_time":{percent}"#);
+        let mut headers = vec![("x-app-usage", format!("{{{share}}}"))];
+        if let Some(minutes) = minutes {
+            let business = format!(
+                r#"{{"{dataset}":[{{"type":"ads_management",{share},"estimated_time_to_regain_access":{minutes},"ads_api_access_tier":"standard_access"}}]}}"#
+            );
+            headers.push(("x-business-use-case-usage", business));
+        }
+        headers
+    }
+}
+
+/// The sentence and the `is_transient` flag that usually come with a code.
+/// Source: MAPI/error-reference, GRAPH/guides/error-handling (meta-capi.md 1.7).
+fn usual(code: i64) -> (&'static str, Option<bool>) {
+    match code {
+        1 => ("An unknown error occurred", Some(true)),
+        2 => ("An unexpected error has occurred. Please retry your request later.", Some(true)),
+        3 => ("(#3) Application does not have the capability to make this API call.", None),
+        4 => ("(#4) Application request limit reached", Some(true)),
+        10 => ("(#10) Application does not have permission for this action", None),
+        17 => ("User request limit reached", Some(true)),
+        32 => ("(#32) Page request limit reached", Some(true)),
+        100 => ("Invalid parameter", Some(false)),
+        190 => ("The access token could not be decrypted", None),
+        200..=299 => ("(#200) Permissions error", None),
+        341 => ("(#341) Feed action request limit reached", None),
+        368 => ("The action attempted has been deemed abusive or is otherwise disallowed", None),
+        613 => ("(#613) Calls to this api have exceeded the rate limit.", None),
+        21_009 => ("(#21009) The data set upload is temporarily not ready.", None),
+        80_000..=80_014 => ("There have been too many calls to this ad-account.", None),
+        _ => ("Unknown error", None),
+    }
+}
+
+/// At most 100 characters of what a client sent, for a sentence.
+pub(crate) fn clip(text: &str) -> &str {
+    text.char_indices().nth(100).map_or(text, |(end, _)| &text[..end])
+}
+
+/// The finaliser of splitmix64.
+fn scatter(state: u64) -> u64 {
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+#[derive(Serialize)]
+struct ErrorEnvelope<'a> {
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    code: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_subcode: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_transient: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_user_title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_user_msg: Option<&'a str>,
+    fbtrace_id: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bodies_are_written_in_metas_order() {
+        assert_eq!(
+            success(3, "Atrace"),
+            r#"{"events_received":3,"messages":[],"fbtrace_id":"Atrace"}"#
+        );
+        assert_eq!(
+            Refusal::token_malformed().body("Atrace"),
+            r#"{"error":{"message":"Invalid OAuth access token - Cannot parse access token","type":"OAuthException","code":190,"fbtrace_id":"Atrace"}}"#
+        );
+        let refusal = Refusal {
+            transient: Some(false),
+            title: Some("Event Timestamp Too Old"),
+            says: Some("Says \"so\".".to_owned()),
+            rule: Some("never told"),
+            ..Refusal::of_code(400, 100, Some(2_804_003))
+        };
+        assert_eq!(
+            refusal.body("Atrace"),
+            r#"{"error":{"message":"Invalid parameter","type":"OAuthException","code":100,"error_subcode":2804003,"is_transient":false,"error_user_title":"Event Timestamp Too Old","error_user_msg":"Says \"so\".","fbtrace_id":"Atrace"}}"#
+        );
+        let missing = Refusal::dataset_missing("7").body("Atrace");
+        assert!(missing.contains(r#""type":"GraphMethodException","code":100,"error_subcode":33"#));
+    }
+
+    #[test]
+    fn trace_ids_look_like_metas_and_differ() {
+        let ids: std::collections::BTreeSet<String> = (0..10_000).map(trace_id).collect();
+        assert_eq!(ids.len(), 10_000);
+        for id in ids {
+            assert!(id.len() == 23 && id.starts_with('A'), "{id}");
+        }
+        assert_eq!(trace_id(7), trace_id(7));
+    }
+
+    #[test]
+    fn old_and_missing_versions_roll_forward() {
+        for (asked, served) in [
+            (Some("v25.0"), "v25.0"),
+            (Some("v21.0"), "v21.0"),
+            (Some("v20.0"), "v21.0"),
+            (Some("v3.1"), "v21.0"),
+            (None, "v21.0"),
+        ] {
+            assert_eq!(served_version(asked), served, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn usage_headers_are_json() {
+        let app = Usage { percent: 28, minutes: None }.headers("7");
+        assert_eq!(
+            app,
+            [("x-app-usage", r#"{"call_count":28,"total_cputime":28,"total_time":28}"#.to_owned())]
+        );
+        let both = Usage { percent: 100, minutes: Some(19) }.headers("7");
+        let read: serde_json::Value = serde_json::from_str(&both[1].1).unwrap();
+        assert_eq!(read["7"][0]["estimated_time_to_regain_access"], 19);
+    }
+
+    #[test]
+    fn long_text_is_clipped_between_characters() {
+        assert_eq!(clip("short"), "short");
+        assert_eq!(clip(&"é".repeat(500)).chars().count(), 100);
+    }
+}

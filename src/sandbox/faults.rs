@@ -1,0 +1,325 @@
+//! Faults on order: a script that makes the sandbox misbehave as Meta, or the way to Meta, does.
+//!
+//! In: a [`Script`], and for each request its dataset and event ids. Out: the one fault it meets,
+//! which is the first of the list that concerns it and has not been used up. Deliberately absent:
+//! reading scripts (`script.rs`), sleeping and cutting connections (`sandbox.rs`, `line.rs`).
+//! Source of what goes wrong: meta-capi.md 1.6 to 1.9, peers.md section 3.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::answer::{Refusal, Usage};
+use super::rules::{SCHEMA, unexpected};
+
+/// Faults in the order they are met.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Script {
+    /// Each request meets the first of these that concerns it.
+    pub faults: Vec<Fault>,
+}
+
+/// One fault and how long it lasts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// What happens.
+    #[serde(flatten)]
+    pub act: Act,
+    /// Requests it still meets; `None` lasts until the script is cleared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// The only dataset it concerns, where one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset_id: Option<String>,
+    /// Only requests that hold the event of this id, where one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holding: Option<String>,
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Act {
+    /// Answers a rate limit, with usage headers at 100 %.
+    Throttle {
+        /// Meta's code: 4, 17, 32, 613 or 80000 to 80014.
+        code: i64,
+        /// HTTP status; Meta sends 400.
+        status: u16,
+        /// Minutes of `estimated_time_to_regain_access`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_minutes: Option<u32>,
+    },
+    /// Answers an error of Meta's.
+    Fail {
+        /// HTTP status.
+        status: u16,
+        /// Meta's code.
+        code: i64,
+        /// Meta's subcode.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        subcode: Option<u32>,
+        /// Sends no body at all, as proxies do.
+        empty: bool,
+    },
+    /// Answers late.
+    Stall {
+        /// Milliseconds.
+        ms: u64,
+        /// Whether the events are remembered before the wait, so that a client which gives up has
+        /// delivered all the same. Otherwise after it, and only if the client is still there.
+        accepted: bool,
+    },
+    /// Closes the connection without an answer.
+    Reset {
+        /// Whether the events are remembered although nobody hears of it.
+        accepted: bool,
+    },
+    /// Answers JSON that breaks off.
+    WrongJson {
+        /// HTTP status.
+        status: u16,
+        /// Whether the events are remembered although nobody hears of it.
+        accepted: bool,
+    },
+    /// Answers a page of HTML, as gateways do.
+    Html {
+        /// HTTP status.
+        status: u16,
+        /// Whether the events are remembered although nobody hears of it.
+        accepted: bool,
+    },
+    /// Refuses requests that have an event at this index, as if it broke the schema.
+    RefuseEvent {
+        /// Counts from 0.
+        index: usize,
+        /// Whether the answer names the index.
+        name_index: bool,
+    },
+    /// Refuses requests that hold this event, as if it broke the schema.
+    RefuseEventId {
+        /// The `event_id`.
+        event_id: String,
+        /// Whether the answer names the index.
+        name_index: bool,
+    },
+    /// Answers that the token is no longer good.
+    TokenRevoked,
+    /// Answers that the dataset does not exist or is not the token's.
+    DatasetMissing,
+    /// Answers as usual, with usage headers that warn.
+    Usage {
+        /// Percent of the budget.
+        percent: u8,
+        /// Minutes of `estimated_time_to_regain_access`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_minutes: Option<u32>,
+    },
+}
+
+/// What a fault is chosen by.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) dataset: &'a str,
+    /// The id of each event, in order.
+    pub(crate) event_ids: Vec<Option<&'a str>>,
+}
+
+impl Script {
+    /// The fault this request meets. One use of it is gone with that.
+    pub(crate) fn take(&mut self, subject: &Subject<'_>) -> Option<Act> {
+        let place = self.faults.iter().position(|fault| fault.concerns(subject))?;
+        let fault = &mut self.faults[place];
+        let act = fault.act.clone();
+        fault.times = fault.times.map(|times| times.saturating_sub(1));
+        if fault.times == Some(0) {
+            self.faults.remove(place);
+        }
+        Some(act)
+    }
+}
+
+impl Fault {
+    fn concerns(&self, subject: &Subject<'_>) -> bool {
+        let here = self.dataset_id.as_deref().is_none_or(|id| id == subject.dataset);
+        let holds = |id: &str| subject.event_ids.contains(&Some(id));
+        let here = here && self.holding.as_deref().is_none_or(holds);
+        here && self.times != Some(0) && self.act.place(subject).is_some()
+    }
+}
+
+impl Act {
+    /// The fault's name in a script.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Throttle { .. } => "throttle",
+            Self::Fail { .. } => "fail",
+            Self::Stall { .. } => "stall",
+            Self::Reset { .. } => "reset",
+            Self::WrongJson { .. } => "wrong_json",
+            Self::Html { .. } => "html",
+            Self::RefuseEvent { .. } => "refuse_event",
+            Self::RefuseEventId { .. } => "refuse_event_id",
+            Self::TokenRevoked => "token_revoked",
+            Self::DatasetMissing => "dataset_missing",
+            Self::Usage { .. } => "usage",
+        }
+    }
+
+    /// Meta's answer, where the fault is an answer of Meta's.
+    pub(crate) fn refusal(&self, subject: &Subject<'_>) -> Option<Refusal> {
+        match self {
+            Self::Throttle { code, status, .. } => Some(Refusal::of_code(*status, *code, None)),
+            Self::Fail { status, code, subcode, .. } => {
+                Some(Refusal::of_code(*status, *code, *subcode))
+            }
+            Self::RefuseEvent { name_index, .. } | Self::RefuseEventId { name_index, .. } => {
+                Some(refuse(self.place(subject).filter(|_| *name_index)))
+            }
+            Self::TokenRevoked => Some(Refusal::token_revoked()),
+            Self::DatasetMissing => Some(Refusal::dataset_missing(subject.dataset)),
+            Self::Stall { .. }
+            | Self::Reset { .. }
+            | Self::WrongJson { .. }
+            | Self::Html { .. }
+            | Self::Usage { .. } => None,
+        }
+    }
+
+    /// Whether right events are remembered although this fault is met.
+    pub(crate) fn accepts(&self) -> bool {
+        match self {
+            Self::Stall { .. } | Self::Usage { .. } => true,
+            Self::Reset { accepted }
+            | Self::WrongJson { accepted, .. }
+            | Self::Html { accepted, .. } => *accepted,
+            Self::Throttle { .. }
+            | Self::Fail { .. }
+            | Self::RefuseEvent { .. }
+            | Self::RefuseEventId { .. }
+            | Self::TokenRevoked
+            | Self::DatasetMissing => false,
+        }
+    }
+
+    /// How long the answer is held back, and whether the events are remembered before that.
+    pub(crate) fn stall(&self) -> Option<(Duration, bool)> {
+        let Self::Stall { ms, accepted } = self else { return None };
+        Some((Duration::from_millis(*ms), *accepted))
+    }
+
+    /// The usage that the answer's headers tell.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Throttle { retry_minutes, .. } => {
+                Some(Usage { percent: 100, minutes: *retry_minutes })
+            }
+            Self::Usage { percent, retry_minutes } => {
+                Some(Usage { percent: *percent, minutes: *retry_minutes })
+            }
+            Self::Fail { .. }
+            | Self::Stall { .. }
+            | Self::Reset { .. }
+            | Self::WrongJson { .. }
+            | Self::Html { .. }
+            | Self::RefuseEvent { .. }
+            | Self::RefuseEventId { .. }
+            | Self::TokenRevoked
+            | Self::DatasetMissing => None,
+        }
+    }
+
+    /// Where in the request the fault strikes: the index of the event it is about, 0 for a fault
+    /// about the whole request, `None` where it does not concern the request.
+    fn place(&self, subject: &Subject<'_>) -> Option<usize> {
+        match self {
+            Self::RefuseEvent { index, .. } => {
+                Some(*index).filter(|index| *index < subject.event_ids.len())
+            }
+            Self::RefuseEventId { event_id, .. } => {
+                subject.event_ids.iter().position(|id| *id == Some(event_id.as_str()))
+            }
+            Self::Throttle { .. }
+            | Self::Fail { .. }
+            | Self::Stall { .. }
+            | Self::Reset { .. }
+            | Self::WrongJson { .. }
+            | Self::Html { .. }
+            | Self::TokenRevoked
+            | Self::DatasetMissing
+            | Self::Usage { .. } => Some(0),
+        }
+    }
+}
+
+/// A schema fault about the event at `index`, or about one nobody names.
+fn refuse(index: Option<usize>) -> Refusal {
+    let says = match index {
+        Some(index) => unexpected("sandbox_fault", &format!("$['data'][{index}]")),
+        None => "One of the events has an unexpected key".to_owned(),
+    };
+    Refusal { rule: None, ..SCHEMA.refusal(says, "") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(act: Act, times: Option<u32>) -> Fault {
+        Fault { act, times, dataset_id: None, holding: None }
+    }
+
+    fn subject<'a>(dataset: &'a str, ids: &[&'a str]) -> Subject<'a> {
+        Subject { dataset, event_ids: ids.iter().map(|id| Some(*id)).collect() }
+    }
+
+    #[test]
+    fn faults_are_met_in_order_and_used_up() {
+        let throttle = Act::Throttle { code: 4, status: 400, retry_minutes: None };
+        let mut script = Script {
+            faults: vec![
+                fault(throttle, Some(2)),
+                Fault { dataset_id: Some("8".to_owned()), ..fault(Act::TokenRevoked, Some(1)) },
+                fault(Act::RefuseEventId { event_id: "bad".to_owned(), name_index: true }, None),
+                fault(Act::RefuseEvent { index: 1, name_index: true }, Some(1)),
+            ],
+        };
+        let mut met = |dataset: &str, ids: &[&str]| {
+            script.take(&subject(dataset, ids)).map_or("none", |act| act.name())
+        };
+        assert_eq!(met("7", &["a"]), "throttle");
+        assert_eq!(met("8", &["bad"]), "throttle");
+        assert_eq!(met("7", &["a"]), "none", "too short for index 1, and not dataset 8");
+        assert_eq!(met("8", &["bad"]), "token_revoked");
+        assert_eq!(met("8", &["a", "bad"]), "refuse_event_id");
+        assert_eq!(met("8", &["a", "b"]), "refuse_event");
+        assert_eq!(met("8", &["a", "b"]), "none");
+        assert_eq!(met("8", &["bad"]), "refuse_event_id", "lasts until cleared");
+        assert_eq!(script.faults.len(), 1);
+    }
+
+    #[test]
+    fn a_refused_event_is_named_or_not() {
+        let named = Act::RefuseEventId { event_id: "bad".to_owned(), name_index: true };
+        let says = |act: &Act| act.refusal(&subject("7", &["a", "b", "bad"])).unwrap();
+        let refusal = says(&named);
+        assert_eq!(refusal.subcode, Some(2_804_019));
+        assert_eq!(
+            refusal.says.as_deref(),
+            Some("Unexpected key \"sandbox_fault\" on param \"$['data'][2]\"")
+        );
+        let unnamed = Act::RefuseEvent { index: 1, name_index: false };
+        assert!(!says(&unnamed).says.unwrap().contains("$["));
+    }
+
+    #[test]
+    fn a_fault_is_shown_as_it_is_written() {
+        let script = Script { faults: vec![fault(Act::Reset { accepted: true }, Some(1))] };
+        let shown = serde_json::to_string(&script).unwrap();
+        assert_eq!(shown, r#"{"faults":[{"do":"reset","accepted":true,"times":1}]}"#);
+        let act = Act::RefuseEvent { index: 7, name_index: true };
+        let shown = serde_json::to_string(&fault(act, None)).unwrap();
+        assert_eq!(shown, r#"{"do":"refuse_event","index":7,"name_index":true}"#);
+    }
+}

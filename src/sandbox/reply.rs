@@ -1,0 +1,161 @@
+//! The reply to one request: what goes into the log, what into memory, and what over the wire.
+//!
+//! In: a [`Hearing`], the number of the request and the time. Out: a [`Reply`] whose record and
+//! arrivals are taken by the memory before it is sent. Deliberately absent: the judgement itself.
+
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::answer::{Usage, served_version, success, trace_id};
+use super::control::json_text;
+use super::faults::Act;
+use super::hearing::Hearing;
+use super::line::Line;
+use super::memory::{Arrival, RequestRecord};
+
+/// An answer on its way.
+pub(crate) struct Reply {
+    pub(crate) record: RequestRecord,
+    pub(crate) arrivals: Vec<Arrival>,
+    wire: Wire,
+    version: String,
+    usage: Vec<(&'static str, String)>,
+}
+
+/// What the client gets to see.
+enum Wire {
+    Json {
+        status: u16,
+        text: String,
+    },
+    Html {
+        status: u16,
+    },
+    Empty {
+        status: u16,
+    },
+    /// No answer at all.
+    Cut,
+}
+
+impl Reply {
+    pub(crate) fn new(hearing: Hearing, number: u64, now: i64) -> Self {
+        let trace = trace_id(number);
+        let wire = Wire::of(&hearing, &trace);
+        let version = hearing.address.as_ref().and_then(|address| address.version.as_deref());
+        let version = served_version(version);
+        let usage = hearing.fault.as_ref().and_then(Act::usage).map(|usage: Usage| {
+            usage.headers(hearing.address.as_ref().map_or("", |address| &address.dataset))
+        });
+        let (record, arrivals) = record(hearing, &wire, (number, now, trace));
+        Self { record, arrivals, wire, version, usage: usage.unwrap_or_default() }
+    }
+
+    /// The response; a cut closes `line` instead, where there is one.
+    pub(crate) fn send(self, line: Option<&Line>) -> Response {
+        let mut response = match self.wire {
+            Wire::Json { status, text } => json_text(code(status), text),
+            Wire::Html { status } => {
+                let page = "<html><head><title>Error</title></head><body>\
+                            <h1>Sorry, something went wrong.</h1></body></html>";
+                (code(status), [(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+            }
+            Wire::Empty { status } => code(status).into_response(),
+            Wire::Cut => return cut(line),
+        };
+        let headers = response.headers_mut();
+        let version = [("facebook-api-version", self.version)];
+        for (name, value) in version.into_iter().chain(self.usage) {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+        response
+    }
+}
+
+impl Wire {
+    fn of(hearing: &Hearing, trace: &str) -> Self {
+        match hearing.fault {
+            Some(Act::Reset { .. }) => Self::Cut,
+            Some(Act::Html { status, .. }) => Self::Html { status },
+            Some(Act::WrongJson { status, .. }) => {
+                Self::Json { status, text: "{\"events_received\":1,\"messages\":[".to_owned() }
+            }
+            Some(Act::Fail { status, empty: true, .. }) => Self::Empty { status },
+            Some(
+                Act::Throttle { .. }
+                | Act::Fail { .. }
+                | Act::Stall { .. }
+                | Act::RefuseEvent { .. }
+                | Act::RefuseEventId { .. }
+                | Act::TokenRevoked
+                | Act::DatasetMissing
+                | Act::Usage { .. },
+            )
+            | None => match &hearing.verdict {
+                Ok(arrivals) => Self::Json { status: 200, text: success(arrivals.len(), trace) },
+                Err(refusal) => Self::Json { status: refusal.status, text: refusal.body(trace) },
+            },
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::Json { status, .. } | Self::Html { status } | Self::Empty { status } => *status,
+            Self::Cut => 0,
+        }
+    }
+}
+
+/// What the log says of a request, and the events to remember.
+fn record(
+    hearing: Hearing,
+    wire: &Wire,
+    (number, received_at, fbtrace_id): (u64, i64, String),
+) -> (RequestRecord, Vec<Arrival>) {
+    let accepts = hearing.fault.as_ref().is_none_or(Act::accepts);
+    let (arrivals, refusal) = match hearing.verdict {
+        Ok(arrivals) => (if accepts { arrivals } else { Vec::new() }, None),
+        Err(refusal) => (Vec::new(), Some(refusal)),
+    };
+    let (version, dataset_id) =
+        hearing.address.map_or((None, None), |to| (to.version, Some(to.dataset)));
+    let mut record = RequestRecord {
+        number,
+        received_at,
+        dataset_id,
+        version,
+        events: hearing.events,
+        accepted: arrivals.len(),
+        status: wire.status(),
+        fault: hearing.fault.as_ref().map(Act::name),
+        fbtrace_id,
+        bytes: hearing.bytes,
+        event_ids: hearing.event_ids,
+        test_event_code: hearing.test_event_code,
+        ..RequestRecord::default()
+    };
+    if let Some(refusal) = refusal {
+        record.code = Some(refusal.code);
+        record.subcode = refusal.subcode;
+        record.title = refusal.title;
+        record.rule = refusal.rule;
+        record.says = Some(refusal.says.unwrap_or_else(|| refusal.message.into_owned()));
+    }
+    (record, arrivals)
+}
+
+fn code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Closes the line. Where there is none to close, the nearest thing to silence is a gateway's
+/// empty answer.
+fn cut(line: Option<&Line>) -> Response {
+    if let Some(line) = line {
+        line.cut();
+    }
+    (StatusCode::BAD_GATEWAY, [(CONNECTION, "close")]).into_response()
+}

@@ -1,0 +1,111 @@
+//! Rules about app events: the tracking flag and the sixteen facts about the device.
+//!
+//! In: an [`Event`]. Out: 2804043, or the schema fault for an `app_data` of the wrong kind.
+//! Deliberately absent: whether the dataset is linked to an app, which only Meta knows. Source:
+//! CAPI/app-events, CAPI/parameters/app-data, meta-capi.md 6.2 and 6.4.
+
+use super::complaint::{EXTINFO, NO_TRACKING_FLAG, SCHEMA};
+use super::view::Kind;
+use super::{Event, Rule};
+use crate::sandbox::json::{Json, Object};
+
+/// Entries of `extinfo`.
+const EXTINFO_LEN: usize = 16;
+/// Where `extinfo` names the version of the operating system.
+const OS_VERSION: usize = 4;
+
+pub(crate) const RULES: &[Rule] = &[
+    Rule {
+        name: "app_data.object",
+        answers: &SCHEMA,
+        source: "CAPI/parameters/app-data [D]",
+        check: |event| event.demands("app_data", Kind::Object),
+    },
+    Rule {
+        name: "app_data.tracking",
+        answers: &NO_TRACKING_FLAG,
+        source: "CAPI/app-events [D]; facebook-nodejs-business-sdk#233, #251 [R]; subcode [A]",
+        check: tracking_is_said,
+    },
+    Rule {
+        name: "app_data.extinfo",
+        answers: &EXTINFO,
+        source: "CAPI/app-events [D]; several reports until 2026-08 [R]",
+        check: device_is_said,
+    },
+];
+
+fn tracking_is_said(event: &Event<'_>) -> Option<String> {
+    let flag = app_data(event).and_then(|app| app.get("advertiser_tracking_enabled"));
+    let said = flag.is_some_and(|flag| Kind::Flag.fits(flag));
+    (is_app(event) && !said).then(|| {
+        "The parameter 'advertiser_tracking_enabled' is required for the event with the action \
+         source 'app' (each set to either 0 or 1)"
+            .to_owned()
+    })
+}
+
+fn device_is_said(event: &Event<'_>) -> Option<String> {
+    if !is_app(event) {
+        return None;
+    }
+    let entries = app_data(event).and_then(|app| app.get("extinfo")?.list());
+    let (platform, version) = match entries {
+        Some(entries) if entries.len() == EXTINFO_LEN => (&entries[0], &entries[OS_VERSION]),
+        _ => return Some("The extinfo parameter must be a list of 16 values".to_owned()),
+    };
+    if !matches!(platform.text(), Some("a2" | "i2")) {
+        return Some("The extinfo parameter must begin with its version, a2 or i2".to_owned());
+    }
+    let missing = version.text().is_none_or(|version| version.trim().is_empty());
+    missing.then(|| "The extinfo parameter must hold the OS version at index 4".to_owned())
+}
+
+fn app_data<'a>(event: &Event<'a>) -> Option<&'a Object<'a>> {
+    event.body.get("app_data").and_then(Json::object)
+}
+
+/// Other events need no `app_data`.
+fn is_app(event: &Event<'_>) -> bool {
+    event.source == Some("app")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::sandbox::rules::cases::{assert_all, right};
+
+    #[test]
+    fn an_app_event_says_its_device() {
+        let short = json!(["a2", "", "", "", "14"]);
+        let long = json!(vec!["a2"; 17]);
+        let rows = [
+            ("/app_data/advertiser_tracking_enabled", json!(0), ""),
+            ("/app_data/advertiser_tracking_enabled", json!(false), ""),
+            ("/app_data/advertiser_tracking_enabled", json!("1"), "app_data.tracking"),
+            ("/app_data/advertiser_tracking_enabled", json!(null), "app_data.tracking"),
+            ("/app_data/extinfo", json!(null), "app_data.extinfo"),
+            ("/app_data/extinfo", json!("a2"), "app_data.extinfo"),
+            ("/app_data/extinfo", short, "app_data.extinfo"),
+            ("/app_data/extinfo", long, "app_data.extinfo"),
+            ("/app_data/extinfo/0", json!("i2"), ""),
+            ("/app_data/extinfo/0", json!("w1"), "app_data.extinfo"),
+            ("/app_data/extinfo/4", json!("17.5.1"), ""),
+            ("/app_data/extinfo/4", json!("  "), "app_data.extinfo"),
+            ("/app_data/extinfo/4", json!(null), "app_data.extinfo"),
+            ("/app_data/extinfo/9", json!(1080), ""),
+        ];
+        assert_all(&right("app"), &rows);
+    }
+
+    #[test]
+    fn other_events_need_no_device() {
+        let rows = [
+            ("/app_data", json!({}), ""),
+            ("/app_data", json!("x"), "app_data.object"),
+            ("/app_data", json!({"extinfo": []}), ""),
+        ];
+        assert_all(&right("system_generated"), &rows);
+    }
+}

@@ -1,0 +1,315 @@
+//! Reading a fault script: JSON in, a [`Script`] or the list of all its mistakes out.
+//!
+//! A script is `{"faults": [{"do": "throttle", "times": 2}, …]}`. Every key is checked, and an
+//! unknown one is a mistake, so that a misspelt `times` does not last for ever. Deliberately
+//! absent: what the faults do (`faults.rs`).
+
+use std::ops::RangeInclusive;
+
+use serde_json::{Map, Value};
+
+use super::answer::clip;
+use super::faults::{Act, Fault, Script};
+
+/// Longest wait a script may order, in milliseconds: an hour.
+const STALL_MAX_MS: u64 = 3_600_000;
+/// Most faults of one script.
+const FAULTS_MAX: usize = 1_000;
+
+const ACTS: &str = "throttle, fail, stall, reset, wrong_json, html, refuse_event, refuse_event_id, \
+                    token_revoked, dataset_missing, usage";
+
+impl Script {
+    /// Reads a script.
+    ///
+    /// # Errors
+    /// Every mistake in it, each naming its place.
+    pub fn read(text: &[u8]) -> Result<Self, Vec<String>> {
+        let value: Value = serde_json::from_slice(text)
+            .map_err(|error| vec![format!("the script is not JSON: {error}")])?;
+        let mut mistakes = Vec::new();
+        let mut faults = Vec::new();
+        for (number, fault) in listed(&value, &mut mistakes).iter().enumerate() {
+            faults.extend(read_fault(fault, format!("faults[{number}]"), &mut mistakes));
+        }
+        if mistakes.is_empty() { Ok(Self { faults }) } else { Err(mistakes) }
+    }
+}
+
+/// The list under `faults`, which is the only key of a script.
+fn listed<'a>(value: &'a Value, mistakes: &mut Vec<String>) -> &'a [Value] {
+    let Value::Object(members) = value else {
+        mistakes.push("a script is an object with the key `faults`".to_owned());
+        return &[];
+    };
+    for key in members.keys().filter(|key| *key != "faults") {
+        mistakes.push(format!("`{}` is not a key of a script (known: faults)", clip(key)));
+    }
+    match members.get("faults") {
+        Some(Value::Array(faults)) if faults.len() <= FAULTS_MAX => faults,
+        Some(Value::Array(_)) => {
+            mistakes.push(format!("`faults` holds more than {FAULTS_MAX}"));
+            &[]
+        }
+        _ => {
+            mistakes.push("`faults` is a list of objects".to_owned());
+            &[]
+        }
+    }
+}
+
+fn read_fault(value: &Value, at: String, mistakes: &mut Vec<String>) -> Option<Fault> {
+    let Value::Object(members) = value else {
+        mistakes.push(format!("{at}: a fault is an object such as {{\"do\": \"throttle\"}}"));
+        return None;
+    };
+    let before = mistakes.len();
+    let mut reader = Reader { at, members, known: Vec::new(), mistakes };
+    let act = read_act(&mut reader)?;
+    let times = reader.number("times", 1..=u64::from(u32::MAX)).and_then(narrow);
+    let dataset_id = reader.text("dataset_id");
+    let holding = reader.text("holding");
+    reader.finish();
+    (mistakes.len() == before).then_some(Fault { act, times, dataset_id, holding })
+}
+
+/// What the fault does; `None`, with the mistake noted, where `do` names nothing.
+fn read_act(reader: &mut Reader<'_>) -> Option<Act> {
+    let name = reader.text("do");
+    Some(match name.as_deref() {
+        Some("throttle") => Act::Throttle {
+            code: reader.code().unwrap_or(4),
+            status: reader.status(400..=599).unwrap_or(400),
+            retry_minutes: reader.minutes(),
+        },
+        Some("fail") => read_fail(reader),
+        Some("stall") => Act::Stall {
+            ms: reader.needed("ms", |reader| reader.number("ms", 0..=STALL_MAX_MS)),
+            accepted: reader.flag("accepted").unwrap_or(true),
+        },
+        Some("reset") => Act::Reset { accepted: reader.flag("accepted").unwrap_or(false) },
+        Some("wrong_json") => Act::WrongJson {
+            status: reader.status(200..=599).unwrap_or(200),
+            accepted: reader.flag("accepted").unwrap_or(false),
+        },
+        Some("html") => Act::Html {
+            status: reader.status(200..=599).unwrap_or(502),
+            accepted: reader.flag("accepted").unwrap_or(false),
+        },
+        Some("refuse_event") => Act::RefuseEvent {
+            index: reader
+                .needed("index", |reader| reader.number("index", 0..=999)?.try_into().ok()),
+            name_index: reader.flag("name_index").unwrap_or(true),
+        },
+        Some("refuse_event_id") => Act::RefuseEventId {
+            event_id: reader.needed("event_id", |reader| reader.text("event_id")),
+            name_index: reader.flag("name_index").unwrap_or(true),
+        },
+        Some("token_revoked") => Act::TokenRevoked,
+        Some("dataset_missing") => Act::DatasetMissing,
+        Some("usage") => Act::Usage {
+            percent: reader.needed("percent", |r| r.number("percent", 0..=100)?.try_into().ok()),
+            retry_minutes: reader.minutes(),
+        },
+        Some(_) | None => {
+            reader.mistake(&format!("`do` is one of: {ACTS}"));
+            return None;
+        }
+    })
+}
+
+/// A failure; without a status, 500 for the codes Meta says are temporary and 400 for others.
+fn read_fail(reader: &mut Reader<'_>) -> Act {
+    let code = reader.code().unwrap_or(2);
+    let status = reader.status(400..=599).unwrap_or(if code <= 2 { 500 } else { 400 });
+    let subcode = reader.number("subcode", 1..=u64::from(u32::MAX)).and_then(narrow);
+    Act::Fail { status, code, subcode, empty: reader.flag("empty").unwrap_or(false) }
+}
+
+/// Reads the keys of one fault and notes every mistake.
+struct Reader<'a> {
+    at: String,
+    members: &'a Map<String, Value>,
+    known: Vec<&'static str>,
+    mistakes: &'a mut Vec<String>,
+}
+
+impl Reader<'_> {
+    fn number(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        let value = self.value(key)?;
+        let number = value.as_u64().filter(|number| range.contains(number));
+        if number.is_none() {
+            let (low, high) = (range.start(), range.end());
+            self.mistake(&format!("`{key}` is a whole number from {low} to {high}"));
+        }
+        number
+    }
+
+    fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let flag = self.value(key)?.as_bool();
+        if flag.is_none() {
+            self.mistake(&format!("`{key}` is true or false"));
+        }
+        flag
+    }
+
+    fn text(&mut self, key: &'static str) -> Option<String> {
+        let text = self.value(key)?.as_str().map(str::to_owned);
+        if text.is_none() {
+            self.mistake(&format!("`{key}` is text"));
+        }
+        text
+    }
+
+    fn code(&mut self) -> Option<i64> {
+        self.number("code", 1..=99_999_999).and_then(|code| code.try_into().ok())
+    }
+
+    fn status(&mut self, range: RangeInclusive<u64>) -> Option<u16> {
+        self.number("status", range).and_then(|status| status.try_into().ok())
+    }
+
+    fn minutes(&mut self) -> Option<u32> {
+        self.number("retry_minutes", 0..=100_000).and_then(narrow)
+    }
+
+    /// A key that must be there. The default stands in only where a mistake is noted.
+    fn needed<T: Default>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> T {
+        if !self.members.contains_key(key) {
+            self.mistake(&format!("`{key}` is missing"));
+        }
+        read(self).unwrap_or_default()
+    }
+
+    fn value(&mut self, key: &'static str) -> Option<&Value> {
+        self.known.push(key);
+        self.members.get(key)
+    }
+
+    fn mistake(&mut self, says: &str) {
+        self.mistakes.push(format!("{}: {says}", self.at));
+    }
+
+    /// Notes the keys nobody asked for.
+    fn finish(self) {
+        let known = self.known.join(", ");
+        for key in self.members.keys().filter(|key| !self.known.contains(&key.as_str())) {
+            let (at, key) = (&self.at, clip(key));
+            self.mistakes
+                .push(format!("{at}: `{key}` is not a key of this fault (known: {known})"));
+        }
+    }
+}
+
+fn narrow(number: u64) -> Option<u32> {
+    number.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_can_be_written() {
+        let text = br#"{"faults":[
+            {"do":"throttle","times":2,"code":17,"retry_minutes":1},
+            {"do":"throttle","status":429},
+            {"do":"fail","times":3},
+            {"do":"fail","code":190,"subcode":463,"dataset_id":"7"},
+            {"do":"fail","status":503,"empty":true},
+            {"do":"stall","ms":250,"times":1},
+            {"do":"reset","times":1},
+            {"do":"wrong_json","times":1},
+            {"do":"html","times":1,"accepted":true},
+            {"do":"refuse_event","index":7,"times":1},
+            {"do":"refuse_event_id","event_id":"a","name_index":false},
+            {"do":"token_revoked"},
+            {"do":"dataset_missing"},
+            {"do":"usage","percent":80}
+        ]}"#;
+        let script = Script::read(text).unwrap();
+        let acts: Vec<Act> = script.faults.iter().map(|fault| fault.act.clone()).collect();
+        let fail = |status, code, subcode, empty| Act::Fail { status, code, subcode, empty };
+        assert_eq!(
+            acts,
+            [
+                Act::Throttle { code: 17, status: 400, retry_minutes: Some(1) },
+                Act::Throttle { code: 4, status: 429, retry_minutes: None },
+                fail(500, 2, None, false),
+                fail(400, 190, Some(463), false),
+                fail(503, 2, None, true),
+                Act::Stall { ms: 250, accepted: true },
+                Act::Reset { accepted: false },
+                Act::WrongJson { status: 200, accepted: false },
+                Act::Html { status: 502, accepted: true },
+                Act::RefuseEvent { index: 7, name_index: true },
+                Act::RefuseEventId { event_id: "a".to_owned(), name_index: false },
+                Act::TokenRevoked,
+                Act::DatasetMissing,
+                Act::Usage { percent: 80, retry_minutes: None },
+            ]
+        );
+        assert_eq!(script.faults[0].times, Some(2));
+        assert_eq!(
+            (script.faults[3].times, &script.faults[3].dataset_id),
+            (None, &Some("7".into()))
+        );
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_again() {
+        let text = br#"{"faults":[{"do":"throttle","times":2},{"do":"fail"},{"do":"stall","ms":1},
+            {"do":"html"},{"do":"refuse_event","index":1},{"do":"usage","percent":5}]}"#;
+        let script = Script::read(text).unwrap();
+        let shown = serde_json::to_vec(&script).unwrap();
+        assert_eq!(Script::read(&shown), Ok(script));
+    }
+
+    #[test]
+    fn all_mistakes_are_named_at_once() {
+        let text = br#"{"fault":1,"faults":[
+            {"do":"throtle"},
+            {"do":"fail","tims":3,"status":200,"code":"x"},
+            7,
+            {"do":"stall"},
+            {"do":"stall","ms":-1},
+            {"do":"refuse_event_id","event_id":5,"times":0},
+            {"do":"reset","ms":1,"accepted":"yes"},
+            {}
+        ]}"#;
+        let mistakes = Script::read(text).unwrap_err();
+        let expect = [
+            "`fault` is not a key of a script (known: faults)",
+            "faults[0]: `do` is one of: throttle",
+            "faults[1]: `code` is a whole number from 1",
+            "faults[1]: `status` is a whole number from 400 to 599",
+            "faults[1]: `tims` is not a key of this fault (known: do, code, status, subcode, empty, times, dataset_id, holding)",
+            "faults[2]: a fault is an object",
+            "faults[3]: `ms` is missing",
+            "faults[4]: `ms` is a whole number from 0 to 3600000",
+            "faults[5]: `event_id` is text",
+            "faults[5]: `times` is a whole number from 1",
+            "faults[6]: `accepted` is true or false",
+            "faults[6]: `ms` is not a key of this fault",
+            "faults[7]: `do` is one of",
+        ];
+        assert_eq!(mistakes.len(), expect.len(), "{mistakes:#?}");
+        for (mistake, begins) in mistakes.iter().zip(expect) {
+            assert!(mistake.starts_with(begins), "{mistake}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_script_at_all() {
+        for (text, begins) in [
+            ("", "the script is not JSON"),
+            ("[]", "a script is an object"),
+            ("{}", "`faults` is a list"),
+            (r#"{"faults":{}}"#, "`faults` is a list"),
+        ] {
+            let mistakes = Script::read(text.as_bytes()).unwrap_err();
+            assert!(mistakes.len() == 1 && mistakes[0].starts_with(begins), "{mistakes:?}");
+        }
+        assert_eq!(Script::read(br#"{"faults":[]}"#), Ok(Script::default()));
+    }
+}

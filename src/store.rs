@@ -1,0 +1,276 @@
+//! The books: payments, what was decided about them, and what became of their deliveries.
+//!
+//! In: values of the core. Out: the same, and the promise that what was answered `Ok` is on stable
+//! storage. One thread writes, with group commit: it takes whatever waits, does it in one
+//! transaction, syncs once, and answers everybody. Readers are separate connections and see
+//! committed state only. Deliberately absent: any decision; the rooms decide, the store keeps.
+//!
+//! A closed set of backends stands behind this handle; so far there is one, `SQLite`.
+
+mod deliveries;
+mod known_users;
+mod lock;
+mod payments;
+mod removal;
+mod schema;
+mod settle;
+mod story;
+mod writer;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::{Notify, Semaphore};
+
+pub use deliveries::{ACCEPTED, Attempt, Dead, Delivery, Lease, LogRun, Settlement};
+pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
+pub use removal::Removed;
+pub use story::{
+    AttemptStory, Books, DeliveryStory, Fate, PaymentState, PaymentStory, books_of, stories_of,
+};
+
+use crate::core::user_data::UserData;
+use known_users::KnownUsers;
+use writer::Writer;
+
+/// Most readers at once. Two cores are busy with two; the rest waits for the disk.
+const READERS_MAX: usize = 4;
+
+/// The number of a project in the books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProjectKey(i64);
+
+/// The number of a dataset in the books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DatasetKey(i64);
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened or made.
+    #[error("cannot open the database {path}")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// Another process has the database open.
+    #[error(
+        "another tillpost is using the database {path}; stop it, or give this one its own [store] url \
+         (or start it in another folder)"
+    )]
+    InUse {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The database was written by a newer program.
+    #[error(
+        "the database has schema {found}, this program knows up to {known}; use a newer tillpost"
+    )]
+    NewerSchema {
+        /// The version in the file.
+        found: u32,
+        /// The newest version this program knows.
+        known: u32,
+    },
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// Somebody else took the lease; nothing was settled.
+    #[error("the lease on the dataset was lost")]
+    LeaseLost,
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[source] Arc<rusqlite::Error>),
+    /// The writer has stopped.
+    #[error("the store is closed")]
+    Closed,
+    /// A piece of our own work panicked; it was undone.
+    #[error("a piece of work panicked and was undone")]
+    Panicked,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Database(Arc::new(error)),
+        }
+    }
+}
+
+/// A handle on the books. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    writer: Writer,
+    readers: Mutex<Vec<Connection>>,
+    /// Bounds the readers, and with them connections, caches and threads.
+    reading: Semaphore,
+    known_users: KnownUsers,
+    /// Rung after every commit that appended deliveries.
+    bells: Arc<Bells>,
+    /// Held as long as the store is open.
+    lock: Mutex<Option<lock::Lock>>,
+}
+
+/// One bell a dataset: whoever forwards to it waits for it to ring.
+#[derive(Debug, Default)]
+struct Bells(Mutex<HashMap<DatasetKey, Arc<Notify>>>);
+
+impl Bells {
+    fn of(&self, dataset: DatasetKey) -> Arc<Notify> {
+        let mut bells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(bells.entry(dataset).or_default())
+    }
+}
+
+impl Store {
+    /// Opens the database of this path, makes it or brings its schema up to date, and takes the
+    /// only place of a writer.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another process has it, [`StoreError::NewerSchema`], or
+    /// [`StoreError::Open`] with the reason.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let lock = lock::Lock::take(path)?;
+        let mut connection = schema::connect(path)?;
+        schema::migrate(&mut connection)?;
+        // The lock proves that whoever held a lease is gone: nobody has to wait for its end.
+        connection.execute("UPDATE datasets SET lease_until = 0", [])?;
+        let bells = Arc::new(Bells::default());
+        let writer = Writer::start(connection, Arc::clone(&bells))?;
+        let readers = Mutex::new(Vec::new());
+        let path = path.to_owned();
+        let known_users = KnownUsers::default();
+        let lock = Mutex::new(Some(lock));
+        let reading = Semaphore::new(READERS_MAX);
+        let shared = Shared { path, writer, readers, reading, known_users, bells, lock };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The number of a project, given at its first mention.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn project(&self, name: &str) -> Result<ProjectKey, StoreError> {
+        let name = name.to_owned();
+        self.write(move |books| named(books.connection, "projects", &name).map(ProjectKey)).await
+    }
+
+    /// The number of a dataset, given at its first mention.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn dataset(&self, name: &str) -> Result<DatasetKey, StoreError> {
+        let name = name.to_owned();
+        self.write(move |books| named(books.connection, "datasets", &name).map(DatasetKey)).await
+    }
+
+    /// What is known of these users, in their order; nothing of one whom nobody signed up.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn users(
+        &self,
+        project: ProjectKey,
+        user_ids: Vec<String>,
+    ) -> Result<Vec<Option<Arc<UserData>>>, StoreError> {
+        let keys: Vec<_> = user_ids.into_iter().map(|user_id| (project, user_id)).collect();
+        let known = &self.shared.known_users;
+        let kept: Option<Vec<_>> = keys.iter().map(|key| known.get(key).map(Some)).collect();
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let began = known.generation();
+        let look = move |connection: &Connection| {
+            let found = payments::users(connection, &keys)?;
+            Ok((keys, found))
+        };
+        let (keys, found) = self.read(look).await?;
+        let found: Vec<_> = found.into_iter().map(|user| user.map(Arc::new)).collect();
+        for (key, user) in keys.into_iter().zip(&found) {
+            if let Some(user) = user {
+                known.keep(began, key, Arc::clone(user));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Asks the writer for a sign of life.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can do nothing.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.write(|_| Ok(())).await
+    }
+
+    /// Waits until deliveries to a dataset were appended. A ring between two calls is not lost.
+    pub async fn appended(&self, dataset: DatasetKey) {
+        self.shared.bells.of(dataset).notified().await;
+    }
+
+    /// Lets the writer finish what waits, folds the write-ahead log into the database, and frees
+    /// the place of its writer.
+    pub async fn close(&self) {
+        self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.writer.stop().await;
+        drop(self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Does some work in the next transaction and answers when that is on stable storage.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut writer::Books<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.writer.submit(work).await
+    }
+
+    /// Reads committed state on a thread where waiting for the disk holds nobody up.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let place = self.shared.reading.acquire().await.map_err(|_| StoreError::Closed)?;
+        let read = move || {
+            let idle = shared.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => schema::connect_reader(&shared.path)?,
+            };
+            let result = work(&connection);
+            shared.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            result
+        };
+        let result = tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed));
+        drop(place);
+        result
+    }
+}
+
+/// A file beside the database: its whole name, and an ending.
+#[must_use]
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// The number of a name in `projects` or `datasets`.
+fn named(connection: &Connection, table: &'static str, name: &str) -> Result<i64, StoreError> {
+    let insert = format!("INSERT INTO {table} (name) VALUES (?1) ON CONFLICT DO NOTHING");
+    connection.execute(&insert, [name])?;
+    let select = format!("SELECT id FROM {table} WHERE name = ?1");
+    Ok(connection.query_row(&select, [name], |row| row.get(0))?)
+}

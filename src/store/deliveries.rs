@@ -1,0 +1,297 @@
+//! The log of deliveries and its cursors: lease, read, claim, settle.
+//!
+//! A delivery is appended once and never changes state. Which ones are done is the dataset's
+//! cursor; a settlement moves it over a finished prefix, and in the same transaction writes down
+//! the attempts and whatever left the order. Only the holder of the lease may settle: the epoch
+//! that a lease was given is compared inside the settling transaction.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::settle;
+use super::writer::Books;
+use super::{DatasetKey, Store, StoreError};
+use crate::core::batch::{BatchLimits, Planned};
+use crate::core::delivery::DeathReason;
+use crate::core::time::Timestamp;
+
+/// The outcome of an attempt that Meta accepted.
+pub const ACCEPTED: &str = "accepted";
+
+/// The right to send to a dataset, for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Of which dataset.
+    pub dataset: DatasetKey,
+    /// The fencing number: greater than that of every lease before.
+    pub epoch: i64,
+    /// Up to which delivery everything is finished.
+    pub cursor: i64,
+}
+
+/// One frozen event on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its number in the log.
+    pub seq: i64,
+    /// When its event happened.
+    pub event_time: Timestamp,
+    /// The frozen event.
+    pub body: String,
+    /// How often it was tried since it left the order; 0 for one that never did.
+    pub tries: u32,
+}
+
+impl Planned for Delivery {
+    fn event_time(&self) -> Timestamp {
+        self.event_time
+    }
+    fn body(&self) -> &str {
+        &self.body
+    }
+}
+
+/// A run of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRun {
+    /// The deliveries, in order.
+    pub deliveries: Vec<Delivery>,
+    /// Whether the run ended at a limit: there is more.
+    pub is_full: bool,
+    /// The newest delivery of any dataset when the run was read. If the run is not full, nothing
+    /// of the dataset stands between its end and here.
+    pub newest: i64,
+}
+
+/// One request to Meta, as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it was sent.
+    pub at: Timestamp,
+    /// How long the answer took, in milliseconds.
+    pub millis: i64,
+    /// The deliveries it carried, ascending. Never empty.
+    pub deliveries: Vec<i64>,
+    /// `accepted`, `unanswered`, or the fault of a refusal.
+    pub outcome: &'static str,
+    /// HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// Meta's code.
+    pub code: Option<i64>,
+    /// Meta's subcode.
+    pub subcode: Option<i64>,
+    /// Meta's words, or ours about its silence.
+    pub says: String,
+    /// Meta's id of the request.
+    pub trace_id: Option<String>,
+}
+
+/// A delivery that needs a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dead {
+    /// Which.
+    pub delivery: i64,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: DeathReason,
+    /// Meta's code.
+    pub code: Option<i64>,
+    /// Meta's subcode.
+    pub subcode: Option<i64>,
+    /// Meta's words, or ours.
+    pub says: String,
+    /// Meta's id of the request.
+    pub trace_id: Option<String>,
+}
+
+/// Everything that changes when a run of deliveries is finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Under which lease.
+    pub lease: Lease,
+    /// The new cursor: everything up to here is finished or stands in the retries.
+    pub cursor: i64,
+    /// Until when the lease is renewed.
+    pub lease_until: Timestamp,
+    /// The requests that were made.
+    pub attempts: Vec<Attempt>,
+    /// Deliveries that need a person.
+    pub dead: Vec<Dead>,
+    /// Deliveries to send again: which, when, after how many tries.
+    pub retries: Vec<(i64, Timestamp, u32)>,
+    /// Deliveries that came from the retries and are finished or dead now.
+    pub retried: Vec<i64>,
+}
+
+impl Settlement {
+    /// A settlement that only renews the lease.
+    #[must_use]
+    pub fn renewal(lease: Lease, lease_until: Timestamp) -> Self {
+        Self {
+            lease,
+            cursor: lease.cursor,
+            lease_until,
+            attempts: Vec::new(),
+            dead: Vec::new(),
+            retries: Vec::new(),
+            retried: Vec::new(),
+        }
+    }
+}
+
+impl Store {
+    /// Takes the lease of a dataset, if it is free, has ended, or is the owner's own already. One
+    /// that ends later than a lease can was given by a clock that has been set back since.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn lease(
+        &self,
+        dataset: DatasetKey,
+        owner: String,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Lease>, StoreError> {
+        let work = move |books: &mut Books<'_>| {
+            let update = "UPDATE datasets SET lease_owner = ?2, lease_until = ?4,
+                                 lease_epoch = lease_epoch + 1
+                          WHERE id = ?1 AND (lease_until <= ?3 OR lease_until > ?4 OR lease_owner = ?2)
+                          RETURNING lease_epoch, cursor";
+            let row = params![dataset.0, owner, now.millis(), until.millis()];
+            let mut statement = books.connection.prepare_cached(update)?;
+            let taken = statement.query_row(row, |row| {
+                Ok(Lease { dataset, epoch: row.get(0)?, cursor: row.get(1)? })
+            });
+            let taken = taken.optional()?;
+            if taken.is_some() {
+                // What an earlier lease had under way is nobody's any more.
+                books.state.under_way.retain(|_, of| *of != dataset);
+            }
+            Ok(taken)
+        };
+        self.write(work).await
+    }
+
+    /// Reads the log of a dataset after a delivery, in order, up to so many deliveries or bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn log(
+        &self,
+        dataset: DatasetKey,
+        after: i64,
+        limits: BatchLimits,
+    ) -> Result<LogRun, StoreError> {
+        self.read(move |connection| log(connection, dataset, after, limits)).await
+    }
+
+    /// Reads what left the order and is due, in the order in which it became due. Nothing is due
+    /// in more than an hour: a later date was written by a clock that has been set back since.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn due(
+        &self,
+        dataset: DatasetKey,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let select = "SELECT d.seq, d.event_time, d.body, r.tries FROM retries r
+                      JOIN deliveries d ON d.seq = r.delivery
+                      WHERE r.dataset = ?1 AND (r.due_at <= ?2 OR r.due_at > ?2 + 3600000)
+                      ORDER BY r.due_at LIMIT ?3";
+        self.read(move |connection| {
+            delivery_rows(connection, select, params![dataset.0, now.millis(), limit])
+        })
+        .await
+    }
+
+    /// When the next delivery that left the order is due.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn next_due(&self, dataset: DatasetKey) -> Result<Option<Timestamp>, StoreError> {
+        let select = "SELECT min(due_at) FROM retries WHERE dataset = ?1";
+        let read = move |connection: &Connection| {
+            let due: Option<i64> =
+                connection.prepare_cached(select)?.query_row([dataset.0], |row| row.get(0))?;
+            Ok(due.map(Timestamp::from_millis))
+        };
+        self.read(read).await
+    }
+
+    /// Notes that a request with these deliveries is about to be sent: from now on a removal counts
+    /// them as sent. Returns those that must not be sent, because their payments were removed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn claim(
+        &self,
+        dataset: DatasetKey,
+        deliveries: Vec<i64>,
+    ) -> Result<Vec<i64>, StoreError> {
+        let work = move |books: &mut Books<'_>| {
+            let removed = settle::removed_of(books.connection, &deliveries)?;
+            let going = deliveries.iter().filter(|seq| !removed.contains(seq));
+            books.state.under_way.extend(going.map(|seq| (*seq, dataset)));
+            Ok(removed)
+        };
+        self.write(work).await
+    }
+
+    /// Settles: attempts, dead letters, retries and the cursor, all or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] if another lease was given since; then nothing is settled.
+    pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        self.write(move |books| settle::settle(books, &settlement)).await
+    }
+}
+
+fn delivery_rows(
+    connection: &Connection,
+    select: &'static str,
+    parameters: &[&dyn rusqlite::ToSql],
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut statement = connection.prepare_cached(select)?;
+    let rows = statement.query_map(parameters, delivery)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    Ok(Delivery {
+        seq: row.get(0)?,
+        event_time: Timestamp::from_seconds(row.get(1)?),
+        body: row.get(2)?,
+        tries: row.get(3)?,
+    })
+}
+
+fn log(
+    connection: &Connection,
+    dataset: DatasetKey,
+    after: i64,
+    limits: BatchLimits,
+) -> Result<LogRun, StoreError> {
+    // One snapshot for both questions: what came in between belongs to the next run.
+    let snapshot = connection.unchecked_transaction()?;
+    let newest = "SELECT coalesce(max(seq), 0) FROM deliveries";
+    let newest = snapshot.prepare_cached(newest)?.query_row([], |row| row.get(0))?;
+    let select = "SELECT seq, event_time, body, 0 FROM deliveries
+                  WHERE seq > ?2 AND dataset = ?1 ORDER BY seq";
+    let mut run = LogRun { deliveries: Vec::new(), is_full: false, newest };
+    let mut bytes = 0;
+    let mut statement = snapshot.prepare_cached(select)?;
+    let mut rows = statement.query(params![dataset.0, after])?;
+    while let Some(row) = rows.next()? {
+        let next = delivery(row)?;
+        bytes += next.body.len() + 1;
+        run.is_full = run.deliveries.len() == limits.events
+            || bytes > limits.bytes && !run.deliveries.is_empty();
+        if run.is_full {
+            break;
+        }
+        run.deliveries.push(next);
+    }
+    Ok(run)
+}

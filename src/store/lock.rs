@@ -1,0 +1,44 @@
+//! One process per database: a lock on a file beside it.
+//!
+//! The operating system releases the lock when the process ends, however it ends, so a crash
+//! leaves nothing to clean up. `SQLite`'s own locks would let two processes write in turns; the
+//! numbers that the writer keeps in memory would then be wrong.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::StoreError;
+
+/// The lock, held until it is dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of this database, making its folder if there is none.
+    pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
+        let open = |source: std::io::Error| StoreError::Open {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        };
+        // Payments are nobody else's business: the folder, if it is ours to make, and the files
+        // are for this user alone. SQLite gives its side files the mode of the database.
+        if let Some(folder) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(open)?;
+        }
+        let own = |path: &Path| {
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
+        };
+        drop(own(path).map_err(open)?);
+        let beside = super::beside(path, "lock");
+        let file = own(&beside).map_err(open)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(open(source)),
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Payments in the books: recorded once, held, released, removed.
+//!
+//! Every method is one job of the writer, so each is all or nothing, and no two of them interleave:
+//! a hold asks again whether the user is known, a release asks again whether the key is free.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::writer::Books;
+use super::{DatasetKey, ProjectKey, Store, StoreError};
+use crate::core::time::Timestamp;
+use crate::core::user_data::UserData;
+
+/// A payment on its way into the books.
+#[derive(Debug, Clone)]
+pub struct NewPayment {
+    /// Whose books.
+    pub project: ProjectKey,
+    /// Half of its key.
+    pub payment_type: &'static str,
+    /// The other half; payments without one are all different.
+    pub payment_id: Option<String>,
+    /// Whose payment it is.
+    pub user_id: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The payment as understood, hashed (`Payment::to_stored`).
+    pub capture: String,
+    /// The decision as JSON.
+    pub decision: String,
+    /// Its deliveries: dataset, time of the event, frozen bytes.
+    pub deliveries: Vec<(DatasetKey, Timestamp, String)>,
+}
+
+/// A payment as it stands in the books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPayment {
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The payment as understood, hashed.
+    pub capture: String,
+    /// The decision as JSON.
+    pub decision: String,
+}
+
+/// A payment and the way it goes into the books.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// It is recorded, with its deliveries.
+    Record(NewPayment),
+    /// It waits for its user, until then.
+    Hold(NewPayment, Timestamp),
+}
+
+/// What entering a payment came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entered {
+    /// It is in the books now.
+    New,
+    /// It waits for its user.
+    Waiting,
+    /// An equal key of the same user waits already: this is the payment that waits, unchanged.
+    WaitsAlready(StoredPayment),
+    /// Its user became known meanwhile: decide again.
+    UserIsKnown,
+    /// Its key was taken: this is the first record, unchanged.
+    Duplicate(StoredPayment),
+}
+
+/// A payment that waits for its user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldPayment {
+    /// Its number among the held.
+    pub id: i64,
+    /// Whose books.
+    pub project: ProjectKey,
+    /// Whose payment it is.
+    pub user_id: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The payment as understood, hashed.
+    pub capture: String,
+    /// The decision to hold it, as JSON, with what was found while reading it.
+    pub decision: String,
+}
+
+impl Store {
+    /// Enters payments, in this order and all in one transaction: each with its decision and its
+    /// deliveries, or not at all. After `Ok` they survive a crash. A known key gives the first
+    /// record, and nothing is changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails; then none of them was entered.
+    pub async fn enter(&self, entries: Vec<Entry>) -> Result<Vec<Entered>, StoreError> {
+        let work = move |books: &mut Books<'_>| {
+            let enter = |entry: &Entry| match entry {
+                Entry::Record(payment) => record(books, payment),
+                Entry::Hold(payment, expires_at) => hold(books.connection, payment, *expires_at),
+            };
+            entries.iter().map(enter).collect()
+        };
+        self.write(work).await
+    }
+
+    /// Makes a user known, or corrects what is known. Returns the payments that waited for that
+    /// and have not expired, oldest first and a hundred at most; they wait until
+    /// [`Store::release`] takes each.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails; then nothing was changed.
+    pub async fn sign_up(
+        &self,
+        (project, user_id): (ProjectKey, String),
+        user_data: UserData,
+        now: Timestamp,
+    ) -> Result<Vec<HeldPayment>, StoreError> {
+        let key = (project, user_id.clone());
+        let work = move |books: &mut Books<'_>| {
+            let older = user(books.connection, project, &user_id)?;
+            let known = match older {
+                Some(older) => user_data.clone().correcting(older),
+                None => user_data.clone(),
+            };
+            let upsert = "INSERT INTO users (project, user_id, known_at, user_data)
+                          VALUES (?1, ?2, ?3, ?4)
+                          ON CONFLICT DO UPDATE SET user_data = excluded.user_data";
+            let row = params![project.0, user_id, now.millis(), known.to_json()];
+            books.connection.prepare_cached(upsert)?.execute(row)?;
+            held_of(books.connection, project, &user_id, now)
+        };
+        // In a task of its own: whoever asked may go away between the commit and the forgetting.
+        let store = self.clone();
+        let signed_up = tokio::spawn(async move {
+            let held = store.write(work).await?;
+            store.shared.known_users.forget(&key);
+            Ok(held)
+        });
+        signed_up.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Records a payment that was held, and ends its waiting. If its key was taken meanwhile, the
+    /// first record stands. `None` if it waits no longer: somebody else released or removed it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails; then it still waits.
+    pub async fn release(
+        &self,
+        held: i64,
+        payment: NewPayment,
+    ) -> Result<Option<Entered>, StoreError> {
+        let work = move |books: &mut Books<'_>| {
+            let delete =
+                "DELETE FROM held_payments WHERE id = ?1 AND project = ?2 AND user_id = ?3";
+            let row = params![held, payment.project.0, payment.user_id];
+            let waiting = books.connection.prepare_cached(delete)?.execute(row)?;
+            if waiting == 0 { Ok(None) } else { record(books, &payment).map(Some) }
+        };
+        self.write(work).await
+    }
+
+    /// Held payments whose user is known, a thousand at most: what a crash between signup and
+    /// release left behind, or what was too much for one answer.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn releasable(&self, now: Timestamp) -> Result<Vec<HeldPayment>, StoreError> {
+        let select =
+            "SELECT id, project, user_id, received_at, capture, decision FROM held_payments h
+                      WHERE expires_at > ?1 AND EXISTS (SELECT 1 FROM users u
+                            WHERE u.project = h.project AND u.user_id = h.user_id)
+                      ORDER BY id LIMIT 1000";
+        let read = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(select)?;
+            let rows = statement.query_map([now.millis()], held_payment)?;
+            Ok(rows.collect::<Result<Vec<_>, _>>()?)
+        };
+        self.read(read).await
+    }
+}
+
+/// What is known of these users, in their order.
+pub(super) fn users(
+    connection: &Connection,
+    users: &[(ProjectKey, String)],
+) -> Result<Vec<Option<UserData>>, StoreError> {
+    users.iter().map(|(project, user_id)| user(connection, *project, user_id)).collect()
+}
+
+/// What is known of a user.
+fn user(
+    connection: &Connection,
+    project: ProjectKey,
+    user_id: &str,
+) -> Result<Option<UserData>, StoreError> {
+    let select = "SELECT user_data FROM users WHERE project = ?1 AND user_id = ?2";
+    let mut statement = connection.prepare_cached(select)?;
+    let text: Option<String> =
+        statement.query_row(params![project.0, user_id], |row| row.get(0)).optional()?;
+    Ok(text.map(|text| UserData::from_stored(&text)))
+}
+
+fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Entered, StoreError> {
+    let seq = books.state.payment();
+    let first = books.state.deliveries(payment.deliveries.len());
+    let insert = "INSERT INTO payments (seq, project, type, payment_id, user_id, received_at,
+                                        capture, decision, first_delivery, deliveries)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
+    let inserted = books.connection.prepare_cached(insert)?.execute(params![
+        seq,
+        payment.project.0,
+        payment.payment_type,
+        payment.payment_id,
+        payment.user_id,
+        payment.received_at.millis(),
+        payment.capture,
+        payment.decision,
+        first,
+        payment.deliveries.len(),
+    ])?;
+    if inserted == 0 {
+        return first_record(books.connection, payment)?
+            .map(Entered::Duplicate)
+            .ok_or_else(|| StoreError::from(rusqlite::Error::QueryReturnedNoRows));
+    }
+    let append = "INSERT INTO deliveries (seq, dataset, payment, event_time, body)
+                  VALUES (?1, ?2, ?3, ?4, ?5)";
+    let mut append = books.connection.prepare_cached(append)?;
+    for (delivery, (dataset, event_time, body)) in (first..).zip(&payment.deliveries) {
+        append.execute(params![delivery, dataset.0, seq, event_time.seconds(), body])?;
+        books.state.ring(*dataset);
+    }
+    Ok(Entered::New)
+}
+
+fn first_record(
+    connection: &Connection,
+    payment: &NewPayment,
+) -> Result<Option<StoredPayment>, StoreError> {
+    let select = "SELECT received_at, capture, decision FROM payments
+                  WHERE project = ?1 AND payment_id = ?2 AND type = ?3";
+    let mut statement = connection.prepare_cached(select)?;
+    let key = params![payment.project.0, payment.payment_id, payment.payment_type];
+    Ok(statement.query_row(key, stored_payment).optional()?)
+}
+
+fn hold(
+    connection: &Connection,
+    payment: &NewPayment,
+    expires_at: Timestamp,
+) -> Result<Entered, StoreError> {
+    if user(connection, payment.project, &payment.user_id)?.is_some() {
+        return Ok(Entered::UserIsKnown);
+    }
+    if let Some(first) = first_record(connection, payment)? {
+        return Ok(Entered::Duplicate(first));
+    }
+    // An equal payment is kept once, and from now on for its full time; one that has waited in vain
+    // is replaced.
+    let waiting = waiting(connection, payment)?;
+    let insert = "INSERT INTO held_payments (project, type, payment_id, user_id, received_at,
+                                             expires_at, capture, decision)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                  ON CONFLICT (project, payment_id, type, user_id) DO UPDATE SET
+                      capture = iif(expires_at <= ?5, excluded.capture, capture),
+                      decision = iif(expires_at <= ?5, excluded.decision, decision),
+                      received_at = iif(expires_at <= ?5, excluded.received_at, received_at),
+                      expires_at = max(expires_at, excluded.expires_at)";
+    connection.prepare_cached(insert)?.execute(params![
+        payment.project.0,
+        payment.payment_type,
+        payment.payment_id,
+        payment.user_id,
+        payment.received_at.millis(),
+        expires_at.millis(),
+        payment.capture,
+        payment.decision,
+    ])?;
+    Ok(waiting.map_or(Entered::Waiting, Entered::WaitsAlready))
+}
+
+/// The payment of this key and user that waits and has not expired.
+fn waiting(
+    connection: &Connection,
+    payment: &NewPayment,
+) -> Result<Option<StoredPayment>, StoreError> {
+    let select = "SELECT received_at, capture, decision FROM held_payments
+                  WHERE project = ?1 AND payment_id = ?2 AND type = ?3 AND user_id = ?4
+                    AND expires_at > ?5";
+    let key = params![
+        payment.project.0,
+        payment.payment_id,
+        payment.payment_type,
+        payment.user_id,
+        payment.received_at.millis(),
+    ];
+    Ok(connection.prepare_cached(select)?.query_row(key, stored_payment).optional()?)
+}
+
+fn stored_payment(row: &Row<'_>) -> rusqlite::Result<StoredPayment> {
+    Ok(StoredPayment {
+        received_at: Timestamp::from_millis(row.get(0)?),
+        capture: row.get(1)?,
+        decision: row.get(2)?,
+    })
+}
+
+fn held_of(
+    connection: &Connection,
+    project: ProjectKey,
+    user_id: &str,
+    now: Timestamp,
+) -> Result<Vec<HeldPayment>, StoreError> {
+    let select = "SELECT id, project, user_id, received_at, capture, decision FROM held_payments
+                  WHERE project = ?1 AND user_id = ?2 AND expires_at > ?3 ORDER BY id LIMIT 100";
+    let mut statement = connection.prepare_cached(select)?;
+    let rows = statement.query_map(params![project.0, user_id, now.millis()], held_payment)?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?)
+}
+
+fn held_payment(row: &Row<'_>) -> rusqlite::Result<HeldPayment> {
+    Ok(HeldPayment {
+        id: row.get(0)?,
+        project: ProjectKey(row.get(1)?),
+        user_id: row.get(2)?,
+        received_at: Timestamp::from_millis(row.get(3)?),
+        capture: row.get(4)?,
+        decision: row.get(5)?,
+    })
+}

@@ -1,0 +1,330 @@
+//! Reading back: the story of a payment, and the sums that must always add up.
+//!
+//! In: a payment id. Out: everything the books know of it, in order. The fate of a delivery is
+//! derived, never stored: what stands in `dead_letters`, `withheld` or `retries` has that fate,
+//! what the cursor has passed is delivered, the rest is pending.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{Store, StoreError, schema};
+use crate::core::names::closed_list;
+use crate::core::time::Timestamp;
+
+closed_list! {
+    /// Where a delivery stands.
+    pub enum Fate {
+        /// Meta took it.
+        Delivered = "delivered",
+        /// It waits for its turn.
+        Pending = "pending",
+        /// It left the order and will be sent again.
+        Retrying = "retrying",
+        /// It needs a person.
+        Dead = "dead",
+        /// Its payment was removed before it was sent.
+        Withheld = "withheld",
+    }
+}
+
+closed_list! {
+    /// Where a payment stands.
+    pub enum PaymentState {
+        /// It is in the books.
+        Recorded = "recorded",
+        /// It waits for its user.
+        Held = "held",
+        /// It waited for its user longer than it may.
+        Expired = "expired",
+        /// It was taken back.
+        Removed = "removed",
+    }
+}
+
+/// One request that carried a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttemptStory {
+    /// When it was sent.
+    pub at: Timestamp,
+    /// How long the answer took, in milliseconds.
+    pub millis: i64,
+    /// How many events it carried.
+    pub events: i64,
+    /// What it met.
+    pub outcome: String,
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// Meta's code.
+    pub code: Option<i64>,
+    /// Meta's subcode.
+    pub subcode: Option<i64>,
+    /// Meta's words.
+    pub says: String,
+    /// Meta's id of the request.
+    pub trace_id: Option<String>,
+}
+
+/// What became of one delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryStory {
+    /// Where it goes.
+    pub dataset: String,
+    /// Where it stands.
+    pub fate: Fate,
+    /// Why it is dead, in words.
+    pub because: Option<String>,
+    /// When it will be sent again.
+    pub due_at: Option<Timestamp>,
+    /// The requests that carried it, in order.
+    pub attempts: Vec<AttemptStory>,
+}
+
+/// Everything the books know of one payment.
+#[derive(Debug, Clone, Serialize)]
+pub struct PaymentStory {
+    /// Whose books.
+    pub project: String,
+    /// Where it stands.
+    pub state: PaymentState,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub payment_type: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// When it was removed, when its waiting ends, or since when its user is known.
+    pub until: Option<Timestamp>,
+    /// The payment as understood; absent once it is removed.
+    pub capture: Option<Box<RawValue>>,
+    /// The decision; absent while it is held.
+    pub decision: Option<Box<RawValue>>,
+    /// Its deliveries, in order.
+    pub deliveries: Vec<DeliveryStory>,
+}
+
+/// The sums of the books. Every payment and every delivery is in exactly one of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Books {
+    /// Payments recorded and not removed.
+    pub recorded: u64,
+    /// Payments removed.
+    pub removed: u64,
+    /// Payments that wait for their user.
+    pub held: u64,
+    /// Deliveries appended.
+    pub deliveries: u64,
+    /// Deliveries that Meta took.
+    pub delivered: u64,
+    /// Deliveries that wait for their turn.
+    pub pending: u64,
+    /// Deliveries that will be sent again.
+    pub retrying: u64,
+    /// Deliveries that need a person.
+    pub dead: u64,
+    /// Deliveries of removed payments.
+    pub withheld: u64,
+}
+
+impl Store {
+    /// The stories of all payments with this id, in every project.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn stories(
+        &self,
+        payment_id: String,
+        now: Timestamp,
+    ) -> Result<Vec<PaymentStory>, StoreError> {
+        self.read(move |connection| stories(connection, &payment_id, now)).await
+    }
+
+    /// The sums.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn books(&self) -> Result<Books, StoreError> {
+        self.read(books).await
+    }
+}
+
+/// Reads stories from a database that may be in use by another process.
+///
+/// # Errors
+/// [`StoreError`] if it cannot be opened or read.
+pub fn stories_of(
+    path: &Path,
+    payment_id: &str,
+    now: Timestamp,
+) -> Result<Vec<PaymentStory>, StoreError> {
+    stories(&schema::connect_reader(path)?, payment_id, now)
+}
+
+/// Reads the sums from a database that may be in use by another process.
+///
+/// # Errors
+/// [`StoreError`] if it cannot be opened or read.
+pub fn books_of(path: &Path) -> Result<Books, StoreError> {
+    books(&schema::connect_reader(path)?)
+}
+
+fn books(connection: &Connection) -> Result<Books, StoreError> {
+    // One statement, so that all sums are of one moment.
+    let select = "SELECT
+        (SELECT count(*) FROM payments), (SELECT count(*) FROM removed_payments),
+        (SELECT count(*) FROM held_payments), (SELECT count(*) FROM deliveries),
+        (SELECT count(*) FROM deliveries d JOIN datasets s ON s.id = d.dataset AND d.seq > s.cursor
+         WHERE NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = d.seq)),
+        (SELECT count(*) FROM retries), (SELECT count(*) FROM dead_letters l
+         WHERE NOT EXISTS (SELECT 1 FROM retries r WHERE r.delivery = l.delivery)
+           AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = l.delivery)),
+        (SELECT count(*) FROM withheld)";
+    let sums = connection.query_row(select, [], |row| {
+        Ok(Books {
+            recorded: row.get(0)?,
+            removed: row.get(1)?,
+            held: row.get(2)?,
+            deliveries: row.get(3)?,
+            delivered: 0,
+            pending: row.get(4)?,
+            retrying: row.get(5)?,
+            dead: row.get(6)?,
+            withheld: row.get(7)?,
+        })
+    })?;
+    let unfinished = sums.pending + sums.retrying + sums.dead + sums.withheld;
+    Ok(Books { delivered: sums.deliveries.saturating_sub(unfinished), ..sums })
+}
+
+/// A row of the three tables in which a payment may stand.
+struct Entry {
+    story: PaymentStory,
+    deliveries: std::ops::Range<i64>,
+}
+
+fn stories(
+    connection: &Connection,
+    payment_id: &str,
+    now: Timestamp,
+) -> Result<Vec<PaymentStory>, StoreError> {
+    let select = "SELECT j.name, 'recorded', type, received_at, u.known_at, capture, decision,
+                         first_delivery, deliveries
+                  FROM projects j CROSS JOIN payments p ON p.project = j.id AND payment_id = ?1
+                  LEFT JOIN users u ON u.project = p.project AND u.user_id = p.user_id
+        UNION ALL SELECT j.name, 'removed', type, received_at, removed_at, NULL, decision,
+                         first_delivery, deliveries
+                  FROM projects j CROSS JOIN removed_payments p
+                       ON p.project = j.id AND payment_id = ?1
+        UNION ALL SELECT j.name, 'held', type, received_at, expires_at, capture, NULL, 0, 0
+                  FROM projects j CROSS JOIN held_payments p
+                       ON p.project = j.id AND payment_id = ?1
+        ORDER BY 4";
+    let mut statement = connection.prepare_cached(select)?;
+    let entries = statement.query_map([payment_id], entry)?.collect::<Result<Vec<_>, _>>()?;
+    entries.into_iter().map(|entry| told(connection, entry, now)).collect()
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let first: i64 = row.get(7)?;
+    let count: i64 = row.get(8)?;
+    let state: String = row.get(1)?;
+    let story = PaymentStory {
+        project: row.get(0)?,
+        state: PaymentState::read(&state).unwrap_or(PaymentState::Recorded),
+        payment_type: row.get(2)?,
+        received_at: Timestamp::from_millis(row.get(3)?),
+        until: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
+        capture: raw(row.get(5)?),
+        decision: raw(row.get(6)?),
+        deliveries: Vec::new(),
+    };
+    Ok(Entry { story, deliveries: first..first + count })
+}
+
+/// A stored JSON text; nothing, if a damaged database gives back something else.
+fn raw(text: Option<String>) -> Option<Box<RawValue>> {
+    text.and_then(|text| RawValue::from_string(text).ok())
+}
+
+fn told(connection: &Connection, entry: Entry, now: Timestamp) -> Result<PaymentStory, StoreError> {
+    let mut story = entry.story;
+    if story.state == PaymentState::Held && story.until.is_some_and(|until| until <= now) {
+        story.state = PaymentState::Expired;
+    }
+    for delivery in entry.deliveries {
+        story.deliveries.extend(delivery_story(connection, delivery)?);
+    }
+    Ok(story)
+}
+
+fn delivery_story(connection: &Connection, seq: i64) -> Result<Option<DeliveryStory>, StoreError> {
+    let select = "SELECT s.id, s.name, d.seq <= s.cursor, r.due_at, l.reason, l.says,
+                         w.delivery IS NOT NULL
+                  FROM deliveries d JOIN datasets s ON s.id = d.dataset
+                  LEFT JOIN retries r ON r.delivery = d.seq
+                  LEFT JOIN dead_letters l ON l.delivery = d.seq
+                  LEFT JOIN withheld w ON w.delivery = d.seq
+                  WHERE d.seq = ?1";
+    let mut statement = connection.prepare_cached(select)?;
+    let found = statement.query_row([seq], |row| {
+        let passed: bool = row.get(2)?;
+        let due_at: Option<i64> = row.get(3)?;
+        let reason: Option<String> = row.get(4)?;
+        let says: Option<String> = row.get(5)?;
+        let fate = match (row.get::<_, bool>(6)?, due_at, &reason, passed) {
+            (true, ..) => Fate::Withheld,
+            (false, Some(_), ..) => Fate::Retrying,
+            (false, None, Some(_), _) => Fate::Dead,
+            (false, None, None, true) => Fate::Delivered,
+            (false, None, None, false) => Fate::Pending,
+        };
+        let because = (fate == Fate::Dead)
+            .then(|| format!("{}: {}", reason.unwrap_or_default(), says.unwrap_or_default()));
+        let story = DeliveryStory {
+            dataset: row.get(1)?,
+            fate,
+            because,
+            due_at: due_at.map(Timestamp::from_millis),
+            attempts: Vec::new(),
+        };
+        Ok((row.get::<_, i64>(0)?, story))
+    });
+    let Some((dataset, mut story)) = found.optional()? else { return Ok(None) };
+    story.attempts = attempts(connection, dataset, seq)?;
+    Ok(Some(story))
+}
+
+fn attempts(
+    connection: &Connection,
+    dataset: i64,
+    seq: i64,
+) -> Result<Vec<AttemptStory>, StoreError> {
+    let select =
+        "SELECT at, millis, events, outcome, status, code, subcode, says, trace_id, members
+                  FROM attempts WHERE dataset = ?1 AND last >= ?2 AND first <= ?2 ORDER BY id";
+    let mut statement = connection.prepare_cached(select)?;
+    let rows = statement.query_map(params![dataset, seq], |row| {
+        let members: Option<String> = row.get(9)?;
+        let story = AttemptStory {
+            at: Timestamp::from_millis(row.get(0)?),
+            millis: row.get(1)?,
+            events: row.get(2)?,
+            outcome: row.get(3)?,
+            status: row.get(4)?,
+            code: row.get(5)?,
+            subcode: row.get(6)?,
+            says: row.get(7)?,
+            trace_id: row.get(8)?,
+        };
+        Ok(carried(members.as_deref(), seq).then_some(story))
+    })?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// Whether a list of members (absent: all between first and last) names the delivery.
+fn carried(members: Option<&str>, seq: i64) -> bool {
+    let Some(members) = members else { return true };
+    let numbers: Vec<i64> = serde_json::from_str(members).unwrap_or_default();
+    numbers.binary_search(&seq).is_ok()
+}

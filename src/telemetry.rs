@@ -1,0 +1,104 @@
+//! Everything the program says while it runs: each log line by name.
+//!
+//! A line reads alone, carries dotted fields with units, and never a person, a key or a token:
+//! payments appear by project and type, deliveries by number, Meta's words only where they are
+//! about us. All lines are here, so that one look shows what can be said.
+
+use std::error::Error;
+
+use tracing::{debug, error, info, warn};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::core::mapping::DatasetName;
+
+/// Sends log lines to stderr. `filter` is a level or a list such as `tillpost=debug,warn`.
+pub fn start(filter: &str, colour: bool) {
+    let targets: Targets = filter
+        .parse()
+        .unwrap_or_else(|_| Targets::new().with_default(tracing::level_filters::LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .with_target(false);
+    // A second start in one process (tests) keeps the first subscriber.
+    let _ = tracing_subscriber::registry().with(lines).with(targets).try_init();
+}
+
+/// An error with its causes, one after the other, printed once.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+/// The service listens.
+pub fn listening(what: &'static str, address: std::net::SocketAddr) {
+    info!(listen.what = what, listen.address = %address, "{what} listens on {address}");
+}
+
+/// Somebody asked the service to stop.
+pub fn stopping() {
+    info!("stopping: no new requests; what was accepted is finished");
+}
+
+/// The service has stopped.
+pub fn stopped() {
+    info!("stopped");
+}
+
+/// A request could not be served because the store failed.
+pub fn intake_failed(project: &str, cause: &dyn Error) {
+    error!(project.name = project, "a request of `{project}` failed: {}", chain(cause));
+}
+
+/// Payments that a crash had left waiting were released.
+pub fn released(count: usize) {
+    info!(payments.count = count, "released {count} payments whose users had signed up");
+}
+
+/// Meta took a request.
+pub fn delivered(dataset: &DatasetName, events: usize, millis: i64) {
+    debug!(dataset.name = %dataset, request.events = events, meta.ms = millis,
+        "delivered {events} events to `{dataset}` in {millis} ms");
+}
+
+/// Meta did not take a request; it will go again.
+pub fn waiting(dataset: &DatasetName, says: &str, millis: u64, tries: u32) {
+    warn!(dataset.name = %dataset, retry.ms = millis, attempt.n = tries,
+        "`{dataset}` did not take a request ({says}); try {} in {millis} ms", tries + 1);
+}
+
+/// Meta refused a request for one of its events.
+pub fn refused(dataset: &DatasetName, events: usize, says: &str) {
+    warn!(dataset.name = %dataset, request.events = events,
+        "`{dataset}` refused {events} events ({says})");
+}
+
+/// A delivery needs a person.
+pub fn dead(dataset: &DatasetName, delivery: i64, reason: &str) {
+    error!(dataset.name = %dataset, delivery.id = delivery, delivery.reason = reason,
+        "delivery {delivery} to `{dataset}` is a dead letter: {reason}");
+}
+
+/// The forwarder could not read or settle.
+pub fn forwarder_failed(dataset: &DatasetName, cause: &dyn Error) {
+    error!(dataset.name = %dataset, "the forwarder of `{dataset}` pauses: {}", chain(cause));
+}
+
+/// Another forwarder took over.
+pub fn lease_lost(dataset: &DatasetName) {
+    warn!(dataset.name = %dataset, "another forwarder has the lease on `{dataset}`");
+}
+
+/// A listener failed.
+pub fn listener_failed(what: &'static str, cause: &dyn Error) {
+    error!(listen.what = what, "{what} stopped: {}", chain(cause));
+}

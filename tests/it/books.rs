@@ -1,0 +1,247 @@
+//! The books' own promises, on the real store: each of these was broken once.
+
+use tempfile::TempDir;
+use tillpost::core::delivery::DeathReason;
+use tillpost::core::time::Timestamp;
+use tillpost::core::user_data::UserData;
+use tillpost::store::{
+    ACCEPTED, Attempt, DatasetKey, Dead, Entered, Entry, Lease, NewPayment, ProjectKey, Settlement,
+    Store,
+};
+
+/// A store with one project and one dataset, and the lease on it.
+struct Ledger {
+    _folder: TempDir,
+    store: Store,
+    project: ProjectKey,
+    dataset: DatasetKey,
+    lease: Lease,
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(1_772_280_000)
+}
+
+fn later() -> Timestamp {
+    now().plus_millis(30_000)
+}
+
+impl Ledger {
+    async fn open() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let store = Store::open(&folder.path().join("t.db")).expect("a store");
+        let project = store.project("shop").await.expect("a project");
+        let dataset = store.dataset("storefront").await.expect("a dataset");
+        let lease = store.lease(dataset, "me".into(), now(), later()).await;
+        let lease = lease.expect("a store").expect("a lease");
+        Self { _folder: folder, store, project, dataset, lease }
+    }
+
+    fn payment(&self, user: &str, id: &str) -> NewPayment {
+        NewPayment {
+            project: self.project,
+            payment_type: "DEFAULT",
+            payment_id: Some(id.to_owned()),
+            user_id: user.to_owned(),
+            received_at: now(),
+            capture: "{}".to_owned(),
+            decision: "{}".to_owned(),
+            deliveries: vec![(self.dataset, now(), r#"{"event":1}"#.to_owned())],
+        }
+    }
+
+    async fn enter(&self, entry: Entry) -> Entered {
+        let entered = self.store.enter(vec![entry]).await.expect("entered");
+        entered.into_iter().next().expect("one answer")
+    }
+
+    /// Records a payment; its delivery has the next number.
+    async fn record(&self, id: &str) {
+        assert_eq!(self.enter(Entry::Record(self.payment("666", id))).await, Entered::New);
+    }
+
+    async fn sign_up(&self, user: &str) -> Vec<i64> {
+        let user = (self.project, user.to_owned());
+        let held = self.store.sign_up(user, UserData::default(), now()).await.expect("signed up");
+        held.into_iter().map(|payment| payment.id).collect()
+    }
+
+    async fn settle(&self, settlement: Settlement) {
+        self.store.settle(settlement).await.expect("settled");
+    }
+
+    fn settlement(&self) -> Settlement {
+        Settlement::renewal(self.lease, later())
+    }
+
+    fn attempt(outcome: &'static str, delivery: i64) -> Attempt {
+        Attempt {
+            at: now(),
+            millis: 1,
+            deliveries: vec![delivery],
+            outcome,
+            status: None,
+            code: None,
+            subcode: None,
+            says: String::new(),
+            trace_id: None,
+        }
+    }
+
+    /// Removes a payment: how many deliveries were withheld, and how many sent.
+    async fn remove(&self, id: &str) -> (usize, usize) {
+        let removed = self.store.remove(self.project, None, Some(id.to_owned()), now());
+        let removed = removed.await.expect("removed");
+        (removed.withheld, removed.sent)
+    }
+
+    /// Every delivery stands in exactly one place.
+    async fn sums(&self) -> [u64; 5] {
+        let books = self.store.books().await.expect("the books");
+        let sums = [books.delivered, books.pending, books.retrying, books.dead, books.withheld];
+        assert_eq!(sums.iter().sum::<u64>(), books.deliveries, "{books:?}");
+        sums
+    }
+}
+
+#[tokio::test]
+async fn releasing_a_held_payment_twice_never_meets_anothers() {
+    let ledger = Ledger::open().await;
+    ledger.enter(Entry::Hold(ledger.payment("a", "of-a"), later())).await;
+    let (first, second) = (ledger.sign_up("a").await, ledger.sign_up("a").await);
+    assert_eq!(first, second, "two signups at once see the same payment");
+    let release = |id, payment| ledger.store.release(id, payment);
+    let released = release(first[0], ledger.payment("a", "of-a")).await.expect("released");
+    assert_eq!(released, Some(Entered::New));
+    let held = ledger.enter(Entry::Hold(ledger.payment("b", "of-b"), later())).await;
+    assert_eq!(held, Entered::Waiting);
+    let again = release(second[0], ledger.payment("a", "of-a")).await.expect("nothing to release");
+    assert_eq!(again, None);
+    assert_eq!(ledger.sign_up("b").await.len(), 1, "b's payment still waits");
+}
+
+#[tokio::test]
+async fn a_payment_that_waited_in_vain_can_wait_again() {
+    let ledger = Ledger::open().await;
+    let hold = |expires_at| ledger.enter(Entry::Hold(ledger.payment("a", "p"), expires_at));
+    hold(now().plus_millis(-1)).await;
+    assert_eq!(ledger.sign_up("nobody").await, Vec::<i64>::new());
+    hold(later()).await;
+    assert_eq!(ledger.sign_up("a").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_removal_is_exact_wherever_the_delivery_stands() {
+    let ledger = Ledger::open().await;
+    for id in ["pending", "under-way", "retrying", "dead", "delivered"] {
+        ledger.record(id).await;
+    }
+    // Number 1 waits; 2 is under way; 3 will be sent again; 4 is dead; 5 is delivered. The
+    // cursor stands behind 5 for the last three, so the first two are recorded anew.
+    ledger
+        .settle(Settlement {
+            cursor: 5,
+            attempts: vec![Ledger::attempt(ACCEPTED, 5)],
+            retries: vec![(3, now(), 1)],
+            dead: vec![dead(4)],
+            ..ledger.settlement()
+        })
+        .await;
+    ledger.record("pending-2").await;
+    ledger.record("under-way-2").await;
+    assert_eq!(ledger.store.claim(ledger.dataset, vec![7]).await.ok(), Some(vec![]));
+    for (id, expected) in [
+        ("pending-2", (1, 0)),
+        ("under-way-2", (0, 1)),
+        ("retrying", (1, 0)),
+        ("dead", (1, 0)),
+        ("delivered", (0, 1)),
+    ] {
+        assert_eq!(ledger.remove(id).await, expected, "{id}");
+        ledger.sums().await;
+    }
+    assert_eq!(ledger.sums().await, [3, 0, 0, 0, 4]);
+}
+
+#[tokio::test]
+async fn what_was_removed_is_not_sent_again_and_not_buried() {
+    let ledger = Ledger::open().await;
+    ledger.record("one").await;
+    ledger.record("two").await;
+    ledger.store.claim(ledger.dataset, vec![1, 2]).await.expect("claimed");
+    ledger.remove("one").await;
+    ledger.remove("two").await;
+    // Both were under way; the one is to be sent again, the other would be dead.
+    ledger
+        .settle(Settlement {
+            cursor: 2,
+            attempts: vec![Ledger::attempt("transient", 1), Ledger::attempt("event", 2)],
+            retries: vec![(1, now(), 1)],
+            dead: vec![dead(2)],
+            ..ledger.settlement()
+        })
+        .await;
+    assert_eq!(ledger.store.due(ledger.dataset, later(), 10).await.ok(), Some(vec![]));
+    assert_eq!(ledger.sums().await, [0, 0, 0, 0, 2]);
+    let removed = ledger.store.claim(ledger.dataset, vec![1, 2]).await.expect("claimed");
+    assert_eq!(removed, [1, 2], "whoever read them before the removal is told");
+}
+
+#[tokio::test]
+async fn what_was_removed_under_way_and_accepted_is_delivered() {
+    let ledger = Ledger::open().await;
+    ledger.record("one").await;
+    ledger.store.claim(ledger.dataset, vec![1]).await.expect("claimed");
+    assert_eq!(ledger.remove("one").await, (0, 1));
+    ledger
+        .settle(Settlement {
+            cursor: 1,
+            attempts: vec![Ledger::attempt(ACCEPTED, 1)],
+            ..ledger.settlement()
+        })
+        .await;
+    assert_eq!(ledger.sums().await, [1, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn the_log_is_read_by_bytes_as_well_as_by_number() {
+    let ledger = Ledger::open().await;
+    for id in 0..10 {
+        ledger.record(&format!("p{id}")).await;
+    }
+    for (events, bytes, length, is_full) in
+        [(3, 1_000, 3, true), (100, 36, 3, true), (100, 1, 1, true), (10, 1_000, 10, false)]
+    {
+        let limits = tillpost::core::batch::BatchLimits { events, bytes };
+        let run = ledger.store.log(ledger.dataset, 0, limits).await.expect("a run");
+        let found = (run.deliveries.len(), run.is_full, run.newest);
+        assert_eq!(found, (length, is_full, 10), "{events} events, {bytes} bytes");
+    }
+}
+
+#[tokio::test]
+async fn closing_folds_the_log_in_and_frees_the_place() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("t.db");
+    let store = Store::open(&path).expect("a store");
+    store.project("shop").await.expect("a project");
+    store.books().await.expect("a reader");
+    store.close().await;
+    let log = std::fs::metadata(folder.path().join("t.db-wal")).map(|file| file.len());
+    assert_eq!(log.unwrap_or(0), 0, "whoever copies t.db has everything");
+    // A fork of another test may hold the lock for a moment (see `engine::opened`).
+    let again = (0..100_000).find_map(|_| Store::open(&path).ok()).expect("the place is free");
+    assert!(again.ping().await.is_ok());
+}
+
+fn dead(delivery: i64) -> Dead {
+    Dead {
+        delivery,
+        at: now(),
+        reason: DeathReason::Refused,
+        code: Some(100),
+        subcode: None,
+        says: "Invalid parameter".to_owned(),
+        trace_id: None,
+    }
+}

@@ -1,0 +1,137 @@
+//! Nothing leaks: planted e-mail addresses, phones, names, keys and tokens are searched for in
+//! every file that the program leaves, in its log at debug level, and in every answer.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::program::{self, KEY, Program, TOKEN};
+
+/// What must not be found anywhere. Each is unmistakable.
+const SECRETS: [&str; 9] = [
+    "canary.signup@example.com",
+    "canary.payment@example.com",
+    "canary.cart@example.com",
+    "canary.held@example.com",
+    "4155550147",
+    "Canaryfirst",
+    "Canarylast",
+    KEY,
+    TOKEN,
+];
+
+/// What is sent: people in every field there is, and refusals that must not quote them.
+const BODIES: [(&str, &str); 10] = [
+    (
+        "signup",
+        r#"{"user_data":{"id":"u1","name":"Canaryfirst Canarylast","email":" Canary.Signup@Example.com ","phone":"+1 (415) 555-0147"}}"#,
+    ),
+    (
+        "capture-payment",
+        r#"{"user_id":"u1","payment_id":"visible-1","amount":5,"user_data":{"em":"canary.payment@example.com","ph":"14155550147","fn":"Canaryfirst"},"event_data":{"value":5,"currency":"INR","content_ids":["s"],"contents":[{"id":"s","quantity":1,"item_price":5}],"content_type":"product","num_items":1,"order_id":"o","email":"canary.cart@example.com","note":"canary.cart@example.com","phone":"4155550147"}}"#,
+    ),
+    (
+        "capture-payment",
+        r#"{"user_id":"nobody-yet","payment_id":"visible-2","amount":5,"user_data":{"email":"canary.held@example.com","last_name":"Canarylast"}}"#,
+    ),
+    // What is refused must not be quoted.
+    ("signup", r#"{"user_data":{"id":"u2","email":"canary.signup@example.com canary"}}"#),
+    ("signup", r#"{"user_data":{"email":"canary.signup@example.com"}}"#),
+    (
+        "capture-payment",
+        r#"{"user_id":"u1","amount":"x","user_data":{"em":"canary.payment@example.com"}}"#,
+    ),
+    ("capture-payment", r#"{"user_id":"u1","amount":1,"user_data":"canary.payment@example.com"}"#),
+    (
+        "capture-payment",
+        r#"{"user_id":"u1","amount":1,"event_data":{"canary.cart@example.com":1}}"#,
+    ),
+    ("capture-payment", r#"{"canary.cart@example.com":"canary.cart@example.com""#),
+    ("remove-payment", r#"{"payment_id":"visible-2"}"#),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_clear_person_and_no_secret_in_any_file_log_or_answer() {
+    let folder = TempDir::new().expect("a folder");
+    let (sandbox, address) = program::oracle().await;
+    Program::configure(folder.path(), address);
+    let http = program::client();
+    let mut program = Program::start(folder.path());
+    let mut answers = String::new();
+    for (path, body) in BODIES {
+        let answer = http
+            .post(format!("http://{}/api/v1/{path}", program.api))
+            .header("linkrunner-key", KEY)
+            .body(body)
+            .send()
+            .await
+            .expect("an answer");
+        answers.push_str(&answer.text().await.expect("text"));
+    }
+    // The log of SQLite is cut off after the removal was answered and before anything else is done.
+    let ready = http.get(format!("http://{}/health/ready", program.api)).send().await;
+    assert_eq!(ready.expect("an answer").status(), 200);
+    let started = Instant::now();
+    while sandbox.received() == 0 {
+        assert!(started.elapsed() < Duration::from_secs(30), "the event arrives");
+        tokio::task::yield_now().await;
+    }
+    let wrong = http.post(format!("http://{}/api/v1/signup", program.api));
+    let wrong = wrong.header("linkrunner-key", format!("{KEY}x")).send().await.expect("an answer");
+    answers.push_str(&wrong.text().await.expect("text"));
+    let trace = program::run(folder.path(), &["trace", "visible-1", "--format", "json"]);
+    answers.push_str(&String::from_utf8_lossy(&trace.stdout));
+    let before_stop = files(folder.path());
+    assert_eq!(program.terminate(), Some(0));
+    let after_stop = files(folder.path());
+    let sent: String = sandbox.events().iter().map(|event| event.raw.clone()).collect();
+
+    for (place, bytes) in before_stop.iter().chain(&after_stop) {
+        search(place, bytes);
+    }
+    // The person of a removed payment is in no file either, not even in SQLite's log.
+    for (place, bytes) in before_stop.iter().chain(&after_stop) {
+        assert!(!holds(bytes, "nobody-yet"), "a removed person stands in {place}");
+    }
+    search("the answers", answers.as_bytes());
+    search("what Meta received", sent.as_bytes());
+    // The search itself works, and it looked where the data is.
+    let found =
+        |files: &[(String, Vec<u8>)]| files.iter().any(|(_, bytes)| holds(bytes, "visible-1"));
+    assert!(found(&before_stop) && found(&after_stop), "the payment id is in the database");
+    let has_log = before_stop.iter().any(|(place, _)| place.ends_with("-wal"));
+    assert!(has_log, "the log of SQLite was searched too");
+    assert!(answers.contains("visible-1"));
+    let log = after_stop.iter().find(|(place, _)| place.ends_with("log.txt")).expect("a log");
+    assert!(holds(&log.1, "delivered 1 events"), "the log is at debug level");
+}
+
+/// Every file of the folder, with its bytes, but for the configuration that a person wrote.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path).expect("a file");
+                found.push((path.display().to_string(), bytes));
+            }
+        }
+    }
+    found
+}
+
+fn search(place: &str, bytes: &[u8]) {
+    let lower = bytes.to_ascii_lowercase();
+    for secret in SECRETS {
+        assert!(!holds(&lower, &secret.to_ascii_lowercase()), "{secret} stands in {place}");
+    }
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}

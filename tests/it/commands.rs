@@ -1,0 +1,231 @@
+//! The command line, as a person types it: output, words and exit codes.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::program::{command, run};
+
+struct Printed {
+    code: Option<i32>,
+    data: String,
+    words: String,
+}
+
+fn printed(folder: &Path, arguments: &[&str], input: &str) -> Printed {
+    let mut child = command(folder)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // A command that refuses its arguments does not read its input.
+    let _ = child.stdin.take().expect("its input").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("its output");
+    Printed {
+        code: output.status.code(),
+        data: String::from_utf8(output.stdout).expect("UTF-8"),
+        words: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+#[test]
+fn check_points_into_the_file_and_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mapping = "version = 1\n\n[defaults]\ndataset = \"storefront\"\n\n[payments]\nDEFAULT = \"Purchse\"\nFIRST_PAYMNT = \"Purchase\"\n";
+    std::fs::write(folder.path().join("m.toml"), mapping).expect("a file");
+    let text = printed(folder.path(), &["check", "m.toml"], "");
+    assert_eq!(text.code, Some(1));
+    insta::assert_snapshot!(text.data, @r#"
+    error[M405]: `Purchse` is not one of Meta's standard events
+     --> m.toml:7:11
+      |
+    7 | DEFAULT = "Purchse"
+      |           ^^^^^^^^^
+      |
+      = help: did you mean `Purchase`? Names are case-sensitive at Meta
+
+    error[M404]: `FIRST_PAYMNT` is not a payment type
+     --> m.toml:8:1
+      |
+    8 | FIRST_PAYMNT = "Purchase"
+      | ^^^^^^^^^^^^
+      |
+      = help: did you mean `FIRST_PAYMENT`?
+    "#);
+    insta::assert_snapshot!(text.words, @"checked 1 file: 2 errors; `tillpost explain CODE` tells more");
+    let github = printed(folder.path(), &["check", "--format", "github", "-"], mapping);
+    insta::assert_snapshot!(github.data, @"
+    ::error file=(standard input),line=7,col=11,title=M405::`Purchse` is not one of Meta's standard events%0Ahelp: did you mean `Purchase`? Names are case-sensitive at Meta
+    ::error file=(standard input),line=8,col=1,title=M404::`FIRST_PAYMNT` is not a payment type%0Ahelp: did you mean `FIRST_PAYMENT`?
+    ");
+    let json = printed(folder.path(), &["check", "--format", "json", "m.toml"], "");
+    let document: serde_json::Value = serde_json::from_str(&json.data).expect("one document");
+    assert_eq!(document["errors"], 2);
+    assert_eq!(document["files"][0]["findings"][0]["line"], 7);
+}
+
+#[test]
+fn the_shipped_mappings_are_clean() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let checked = printed(root, &["check", "--strict", "mappings"], "");
+    assert_eq!((checked.code, checked.data.as_str()), (Some(0), ""), "{}", checked.words);
+}
+
+#[test]
+fn decide_prints_the_exact_event_and_stores_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let payment = include_str!("../corpus/linkrunner/commerce.json");
+    let arguments = ["decide", "--at", "2026-02-28T12:00:00Z"];
+    let text = printed(folder.path(), &arguments, payment);
+    insta::assert_snapshot!(text.data, @r#"
+    ABC: forward
+      Purchase DEFAULT.ABC to storefront
+        {
+          "event_name": "Purchase",
+          "event_time": 1772280000,
+          "event_id": "DEFAULT.ABC",
+          "action_source": "system_generated",
+          "user_data": {
+            "external_id": [
+              "c7e616822f366fb1b5e0756af498cc11d2c0862edcb32ca65882f622ff39de1b"
+            ]
+          },
+          "custom_data": {
+            "value": 2000.0,
+            "currency": "INR",
+            "content_ids": [
+              "whshct4mwc"
+            ],
+            "contents": [
+              {
+                "id": "whshct4mwc",
+                "quantity": 2,
+                "item_price": 1000
+              }
+            ],
+            "content_type": "product",
+            "num_items": 2,
+            "order_id": "order_id_1234"
+          }
+        }
+      warning[E210]: `amount` is 25096 and `event_data.value` is 2000.0; Meta gets 2000.0
+        at /event_data/value
+        help: send the same number twice, unless the event is worth less than the payment
+    "#);
+    assert_eq!(text.code, Some(0));
+    let json = printed(folder.path(), &[&arguments[..], &["--format", "json"]].concat(), payment);
+    let decided: serde_json::Value = serde_json::from_str(&json.data).expect("one document");
+    assert_eq!(decided["events"][0]["event"]["custom_data"]["order_id"], "order_id_1234");
+    assert!(json.data.contains(r#""value":2000.0,"#), "digit by digit: {}", json.data);
+    let none = std::fs::read_dir(folder.path()).expect("a folder").count();
+    assert_eq!(none, 0, "nothing was written");
+}
+
+#[test]
+fn decide_takes_lines_and_says_what_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = "{\"user_id\":\"1\",\"payment_id\":\"a\",\"amount\":1,\"type\":\"WALLET_TOPUP\"}\nnonsense\n{\"user_id\":\"1\",\"payment_id\":\"c\",\"amount\":1,\"type\":\"FUNDS_WITHDRAWAL\"}\n";
+    let decided = printed(folder.path(), &["decide", "--format", "json"], lines);
+    assert_eq!(decided.code, Some(1), "one of them has an error");
+    let verdicts: Vec<serde_json::Value> =
+        decided.data.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let words: Vec<_> =
+        verdicts.iter().map(|line| (line["verdict"].as_str(), &line["refused"])).collect();
+    let (yes, no) = (serde_json::json!(true), serde_json::json!(false));
+    // Without a currency a value is refused by Meta: the mapping alone names none.
+    assert_eq!(words, [(Some("block"), &no), (None, &yes), (Some("skip"), &no)]);
+}
+
+#[test]
+fn wrong_calls_say_what_to_do_and_exit_with_two() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (arguments, says) in [
+        (&["serve"][..], "try `tillpost serve --sandbox`"),
+        (&["serve", "--config", "absent.toml"][..], "cannot read the file"),
+        (&["check"][..], "there is neither a tillpost.toml nor a folder mappings"),
+        (&["decide"][..], "there is no payment in the input"),
+        (&["check", "absent.toml"][..], "cannot read absent.toml"),
+        (&["decide", "--at", "yesterday"][..], "RFC 3339"),
+        (&["decide", "--mapping", "absent.toml"][..], "cannot read absent.toml"),
+        (&["explain", "E27"][..], "there is no code"),
+        (&["import", "absent.ndjson"][..], "cannot read absent.ndjson"),
+        (&["trace", "ABC"][..], "there is no database"),
+        (&["sandbox", "--listen", "nonsense"][..], "invalid value"),
+        (&["nonsense"][..], "unrecognized subcommand"),
+    ] {
+        let printed = printed(folder.path(), arguments, "");
+        assert_eq!(printed.code, Some(2), "{arguments:?}: {}{}", printed.data, printed.words);
+        assert!(printed.words.contains(says), "{arguments:?}: {}", printed.words);
+        assert_eq!(printed.data, "", "{arguments:?}: data is for data");
+    }
+}
+
+#[test]
+fn explain_prints_a_page_or_the_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = run(folder.path(), &["explain", "e207"]);
+    let text = String::from_utf8(page.stdout).expect("UTF-8");
+    assert!(text.starts_with("# E207 ") && text.contains("**Source**"), "{text}");
+    let list = String::from_utf8(run(folder.path(), &["explain"]).stdout).expect("UTF-8");
+    let codes = tillpost::core::finding::Code::ALL.len();
+    assert_eq!(list.lines().count(), codes);
+}
+
+#[test]
+fn whoever_only_looks_does_without_secrets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "[[projects]]\nname = \"shop\"\nserver_key = { env = \"NO_SUCH_KEY\" }\nmapping = \"m.toml\"\n[datasets.storefront]\nid = \"1\"\naccess_token = { file = \"absent\" }\n";
+    std::fs::write(folder.path().join("tillpost.toml"), config).expect("a file");
+    let mapping =
+        "version = 1\n[defaults]\ndataset = \"storefront\"\n[payments]\nDEFAULT = \"Purchase\"\n";
+    std::fs::write(folder.path().join("m.toml"), mapping).expect("a file");
+    let checked = printed(folder.path(), &["check"], "");
+    assert_eq!(checked.code, Some(0), "{}", checked.data);
+    assert_eq!(checked.data.matches("warning[C506]").count(), 2, "{}", checked.data);
+    let strict = printed(folder.path(), &["check", "--strict"], "");
+    assert_eq!(strict.code, Some(1));
+    let traced = printed(folder.path(), &["trace", "ABC"], "");
+    assert!(traced.words.contains("there is no database"), "{}", traced.words);
+    assert!(!traced.words.contains("C506"), "{}", traced.words);
+    let served = printed(folder.path(), &["serve"], "");
+    assert_eq!(served.code, Some(2));
+    assert_eq!(served.words.matches("error[C506]").count(), 2, "{}", served.words);
+}
+
+#[test]
+fn a_configuration_with_many_faults_reports_all_of_them_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = r#"
+[http]
+listn = "127.0.0.1:8080"
+admin_listen = "0.0.0.0:8081"
+
+[[projects]]
+name = "shop"
+server_key = "in-the-open-canary"
+mapping = "absent.toml"
+users = "knwon"
+
+[datasets.storefront]
+id = "not-a-number"
+access_token = { env = "NO_SUCH_VARIABLE" }
+endpoint = "http://example.com"
+"#;
+    std::fs::write(folder.path().join("tillpost.toml"), config).expect("a file");
+    let served = printed(folder.path(), &["serve"], "");
+    assert_eq!(served.code, Some(2));
+    for says in [
+        "`listn` is not known here",
+        "did you mean `listen`?",
+        "`admin_token` is missing",
+        "`server_key` is a secret and must not stand in this file",
+        "cannot read the mapping file",
+        "did you mean `known`?",
+        "environment variable NO_SUCH_VARIABLE",
+        "`endpoint` is neither https nor on this machine",
+    ] {
+        assert!(served.words.contains(says), "{says}:\n{}", served.words);
+    }
+}

@@ -1,0 +1,356 @@
+//! The harness: a whole engine in this process, with a clock that a test moves.
+//!
+//! `Engine::start()` opens a new store in a folder of its own, a sandbox in Meta's place, and the
+//! HTTP doors on free ports. Stories send, move the clock, and look at what arrived. Nothing
+//! sleeps: waiting for the forwarder means moving the clock until the books say it is done.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tillpost::app::{App, StartError};
+use tillpost::clock::{Clock, FrozenClock};
+use tillpost::config::{self, Config, World};
+use tillpost::core::time::Timestamp;
+use tillpost::sandbox::{self, Sandbox, Script, Settings};
+use tillpost::store::{Books, Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// 2026-02-28T12:00:00Z: when every story begins.
+pub(crate) const BEGINNING: i64 = 1_772_280_000;
+
+/// The server key of the stories.
+pub(crate) const KEY: &str = "story-server-key";
+
+/// How often the harness looks whether the forwarder is done: far more than any story needs.
+const LOOKS_MAX: usize = 20_000;
+
+/// A running engine.
+pub(crate) struct Engine {
+    pub(crate) clock: FrozenClock,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) folder: Arc<TempDir>,
+    sandbox_address: SocketAddr,
+    store: Store,
+    public: SocketAddr,
+    admin: SocketAddr,
+    http: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<()>>,
+}
+
+/// What a story may set before the engine starts.
+pub(crate) struct Plan {
+    project: String,
+    dataset: String,
+    mapping: String,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            project: String::new(),
+            dataset: String::new(),
+            mapping: include_str!("../../mappings/commerce.toml").to_owned(),
+        }
+    }
+}
+
+impl Plan {
+    /// More lines for `[[projects]]`.
+    pub(crate) fn project(mut self, lines: &str) -> Self {
+        self.project.push_str(lines);
+        self
+    }
+
+    /// More lines for `[datasets.storefront]`.
+    pub(crate) fn dataset(mut self, lines: &str) -> Self {
+        self.dataset.push_str(lines);
+        self
+    }
+
+    /// Another mapping file.
+    pub(crate) fn mapping(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.mapping);
+        self
+    }
+
+    /// Starts the engine in a new folder, with a new sandbox.
+    pub(crate) async fn start(self) -> Engine {
+        let clock = FrozenClock::at(Timestamp::from_seconds(BEGINNING));
+        let (sandbox, address) = new_sandbox(&clock).await;
+        let folder = Arc::new(TempDir::new().expect("a temporary folder"));
+        Engine::start_in(&self, folder, (clock, sandbox, address)).await
+    }
+
+    fn files(&self, folder: &Path, sandbox: SocketAddr) -> HashMap<PathBuf, String> {
+        let config = format!(
+            r#"
+            [http]
+            listen = "127.0.0.1:0"
+            admin_listen = "127.0.0.1:0"
+            [store]
+            url = "sqlite:books/tillpost.db"
+            [[projects]]
+            name = "shop"
+            server_key = {{ env = "KEY" }}
+            mapping = "mapping.toml"
+            currency = "INR"
+            {}
+            [datasets.storefront]
+            id = "1234567890"
+            access_token = {{ env = "TOKEN" }}
+            endpoint = "http://{sandbox}"
+            {}
+            "#,
+            self.project, self.dataset
+        );
+        HashMap::from([
+            (folder.join("tillpost.toml"), config),
+            (folder.join("mapping.toml"), self.mapping.clone()),
+        ])
+    }
+}
+
+struct Files(HashMap<PathBuf, String>);
+
+impl World for Files {
+    fn file(&self, path: &Path) -> io::Result<String> {
+        self.0.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        match name {
+            "KEY" => Some(KEY.to_owned()),
+            "TOKEN" => Some("story-access-token".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+async fn new_sandbox(clock: &FrozenClock) -> (Sandbox, SocketAddr) {
+    let time = Clock::Frozen(clock.clone());
+    let sandbox = Sandbox::new(Settings::default(), Arc::new(move || time.now().seconds()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(sandbox::serve(listener, sandbox.clone(), std::future::pending()));
+    (sandbox, address)
+}
+
+impl Engine {
+    /// Starts an engine with the shipped commerce mapping.
+    pub(crate) async fn start() -> Self {
+        Plan::default().start().await
+    }
+
+    async fn start_in(
+        plan: &Plan,
+        folder: Arc<TempDir>,
+        (clock, sandbox, sandbox_address): (FrozenClock, Sandbox, SocketAddr),
+    ) -> Self {
+        let path = folder.path().join("tillpost.toml");
+        let files = Files(plan.files(folder.path(), sandbox_address));
+        let (config, report) = config::load(&path, &files);
+        let drawn = report.draw(tillpost::core::finding::render::Colour::Never);
+        let config = config.unwrap_or_else(|| panic!("a good configuration:\n{drawn}"));
+        let app = opened(&config, &clock).await;
+        let public = app.public_address().expect("an address");
+        let admin = app.admin_address().expect("an address");
+        let store = app.desk().store.clone();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(app.run(async {
+            let _ = stopped.await;
+        }));
+        Self {
+            clock,
+            sandbox,
+            folder,
+            sandbox_address,
+            store,
+            public,
+            admin,
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(30))
+                .build()
+                .expect("a client"),
+            stop: Some(stop),
+            running: Some(running),
+        }
+    }
+
+    /// Stops gracefully and starts again on the same books.
+    pub(crate) async fn restart(mut self, plan: &Plan) -> Self {
+        self.stop().await;
+        let Self { clock, sandbox, folder, sandbox_address, .. } = self;
+        Self::start_in(plan, folder, (clock, sandbox, sandbox_address)).await
+    }
+
+    /// Stops gracefully.
+    pub(crate) async fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(running) = self.running.take() {
+            running.await.expect("a graceful stop");
+        }
+    }
+
+    /// What the story's clock shows, in Unix seconds.
+    pub(crate) fn clock_seconds(&self) -> i64 {
+        Clock::Frozen(self.clock.clone()).now().seconds()
+    }
+
+    /// Posts a body to the public API with the project's key.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        self.post_with(path, body, &[("linkrunner-key", KEY)]).await
+    }
+
+    /// Posts a body with these headers.
+    pub(crate) async fn post_with(
+        &self,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self.http.post(format!("http://{}{path}", self.public));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::of(request.body(body.to_owned()).send().await.expect("an answer")).await
+    }
+
+    /// Any request to the public API.
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().expect("a method");
+        self.http.request(method, format!("http://{}{path}", self.public))
+    }
+
+    /// Gets a page of the admin API.
+    pub(crate) async fn admin(&self, path: &str) -> Answer {
+        let url = format!("http://{}{path}", self.admin);
+        Answer::of(self.http.get(url).send().await.expect("an answer")).await
+    }
+
+    /// Posts to the admin API.
+    pub(crate) async fn admin_post(&self, path: &str, body: Vec<u8>) -> Answer {
+        let url = format!("http://{}{path}", self.admin);
+        Answer::of(self.http.post(url).body(body).send().await.expect("an answer")).await
+    }
+
+    /// Signs a user up.
+    pub(crate) async fn sign_up(&self, id: &str) -> Answer {
+        let body = format!(
+            r#"{{"user_data":{{"id":"{id}","name":"Mary Smith","email":"{id}@example.com","phone":"+91 98765 43210"}}}}"#
+        );
+        let answer = self.post("/api/v1/signup", &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer
+    }
+
+    /// Captures a payment.
+    pub(crate) async fn capture(&self, body: &str) -> Answer {
+        self.post("/api/v1/capture-payment", body).await
+    }
+
+    /// Captures a complete purchase of one piece.
+    pub(crate) async fn purchase(&self, user: &str, payment: &str) -> Answer {
+        let answer = self.capture(&purchase(user, payment)).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer
+    }
+
+    /// Hands the sandbox a script of faults.
+    pub(crate) fn faults(&self, script: &str) {
+        let script = Script::read(script.as_bytes()).expect("a good script");
+        self.sandbox.set_faults(script);
+    }
+
+    /// The sums of the books.
+    pub(crate) async fn books(&self) -> Books {
+        self.store.books().await.expect("the books")
+    }
+
+    /// Moves the clock, a little at a time, until nothing is pending or due again.
+    pub(crate) async fn drain(&self) -> Books {
+        self.until(|books| books.pending + books.retrying == 0).await
+    }
+
+    /// Moves the clock, a little at a time, until the books look as expected.
+    pub(crate) async fn until(&self, done: impl Fn(&Books) -> bool) -> Books {
+        for _ in 0..LOOKS_MAX {
+            let books = self.books().await;
+            if done(&books) {
+                return books;
+            }
+            self.clock.advance(Duration::from_millis(100));
+            tokio::task::yield_now().await;
+        }
+        panic!("the forwarder never got there: {:?}", self.books().await);
+    }
+
+    /// The ids of what arrived at the sandbox, in order.
+    pub(crate) fn arrived(&self) -> Vec<String> {
+        self.sandbox.events().into_iter().filter_map(|event| event.event_id).collect()
+    }
+}
+
+/// An engine on these books, as soon as they are free. A test that starts a program beside this one
+/// forks, and for a moment the fork holds every lock of this process, whoever gave it up since.
+async fn opened(config: &Config, clock: &FrozenClock) -> App {
+    for _ in 0..LOOKS_MAX {
+        match App::build(config, Clock::Frozen(clock.clone())).await {
+            Err(StartError::Store(StoreError::InUse { .. })) => tokio::task::yield_now().await,
+            built => return built.expect("an engine"),
+        }
+    }
+    panic!("the books were never free");
+}
+
+/// A complete purchase of one piece.
+pub(crate) fn purchase(user: &str, payment: &str) -> String {
+    format!(
+        r#"{{"user_id":"{user}","payment_id":"{payment}","amount":10.5,"event_data":{{"content_ids":["sku1"],"contents":[{{"id":"sku1","quantity":1,"item_price":10.5}}],"content_type":"product","currency":"INR","value":10.5,"num_items":1,"order_id":"{payment}"}}}}"#
+    )
+}
+
+/// An answer: its status, its headers, its JSON.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) async fn of(response: reqwest::Response) -> Self {
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let text = response.text().await.expect("a text");
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Self { status, headers, body }
+    }
+
+    /// Status and JSON, as a snapshot shows them.
+    pub(crate) fn printed(&self) -> String {
+        let mut body = self.body.clone();
+        // The version changes with every edit of the shipped file; what it is, `mapping` tests.
+        if let Some(version) = body.pointer_mut("/data/mapping") {
+            *version = Value::from("[version]");
+        }
+        let body = serde_json::to_string_pretty(&body).expect("JSON");
+        format!("{}\n{body}", self.status)
+    }
+
+    /// The codes of its findings, errors of a refusal included.
+    pub(crate) fn codes(&self) -> Vec<&str> {
+        let data = &self.body["data"];
+        let findings = data["findings"].as_array().or(data["errors"].as_array());
+        findings.into_iter().flatten().filter_map(|finding| finding["code"].as_str()).collect()
+    }
+}

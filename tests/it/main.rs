@@ -1,0 +1,23 @@
+//! Stories: the real engine, its real store and the sandbox, over real sockets.
+//!
+//! One binary, so that everything links once. `engine` is the harness in one process with a clock
+//! that a test moves; `program` runs the real binary, for what only a process can show.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a failing test says what it expected")]
+#![expect(clippy::disallowed_methods, reason = "a test of a process gives up after a minute")]
+#![expect(clippy::print_stdout, reason = "figures for whoever runs a test with --nocapture")]
+
+mod engine;
+mod program;
+
+mod books;
+mod canary;
+mod capture;
+mod commands;
+mod crash;
+mod forwarding;
+mod importing;
+mod lease;
+mod patience;
+mod removal;
+mod witness;

@@ -1,0 +1,143 @@
+//! The real binary, as a process: for what only a process can show, such as dying.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tillpost::clock::Clock;
+use tillpost::sandbox::{self, Sandbox, Settings};
+use tokio::net::TcpListener;
+
+/// The server key of the programs.
+pub(crate) const KEY: &str = "program-server-key-a7f3";
+
+/// The access token of the programs.
+pub(crate) const TOKEN: &str = "program-access-token-91c2";
+
+/// A running `tillpost serve`.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) api: SocketAddr,
+    pub(crate) admin: SocketAddr,
+}
+
+impl Program {
+    /// Writes a configuration into the folder, once.
+    pub(crate) fn configure(folder: &Path, sandbox: SocketAddr) {
+        let config = format!(
+            r#"
+            [http]
+            listen = "127.0.0.1:0"
+            admin_listen = "127.0.0.1:0"
+            [[projects]]
+            name = "shop"
+            server_key = {{ env = "SHOP_SERVER_KEY" }}
+            mapping = "commerce.toml"
+            [datasets.storefront]
+            id = "1234567890"
+            access_token = {{ env = "META_ACCESS_TOKEN" }}
+            endpoint = "http://{sandbox}"
+            batch_wait_ms = 5
+            "#
+        );
+        std::fs::write(folder.join("tillpost.toml"), config).expect("a configuration");
+        let mapping = include_str!("../../mappings/commerce.toml");
+        std::fs::write(folder.join("commerce.toml"), mapping).expect("a mapping");
+    }
+
+    /// Starts the program in a configured folder and waits until it is ready.
+    pub(crate) fn start(folder: &Path) -> Self {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(folder.join("log.txt"))
+            .expect("a log file");
+        let mut child = command(folder)
+            .args(["serve", "--format", "json", "--log", "debug"])
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the program starts");
+        let stdout = child.stdout.take().expect("its output");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
+            let mut log = String::new();
+            let file = std::fs::File::open(folder.join("log.txt"));
+            file.expect("a log").read_to_string(&mut log).expect("text");
+            panic!("the program does not start: {log}")
+        });
+        let address =
+            |key: &str| ready[key].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        Self { child, api: address("api"), admin: address("admin") }
+    }
+
+    /// Ends the process as `kill -9` does: without a word.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("a signal");
+        self.child.wait().expect("an end");
+    }
+
+    /// Asks the process to stop, and waits.
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("a signal");
+        assert!(sent.success());
+        self.child.wait().expect("an end").code()
+    }
+
+    /// The sums of the books, from the admin API.
+    pub(crate) async fn books(&self, http: &reqwest::Client) -> Value {
+        let url = format!("http://{}/admin/v1/books", self.admin);
+        let answer = http.get(url).send().await.expect("an answer");
+        serde_json::from_str(&answer.text().await.expect("text")).expect("JSON")
+    }
+}
+
+/// A process must not outlive its test.
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program with the secrets of the tests, in a folder.
+pub(crate) fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tillpost"));
+    command
+        .current_dir(folder)
+        .env("SHOP_SERVER_KEY", KEY)
+        .env("META_ACCESS_TOKEN", TOKEN)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs a command of the program to its end.
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder).args(arguments).output().expect("the program runs")
+}
+
+/// All that a command said, on both channels: what a failed test must show.
+pub(crate) fn printed(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text)).join("\n")
+}
+
+/// A sandbox in this process: it survives the death of the program.
+pub(crate) async fn oracle() -> (Sandbox, SocketAddr) {
+    let sandbox = Sandbox::new(Settings::default(), Arc::new(|| Clock::System.now().seconds()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(sandbox::serve(listener, sandbox.clone(), std::future::pending()));
+    (sandbox, address)
+}
+
+/// A client that keeps its connections to this machine.
+pub(crate) fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().expect("a client")
+}

@@ -1,0 +1,242 @@
+//! The second witness: no event that the engine forwards may be refused by the sandbox.
+//!
+//! Payments are made from a seed, most of them with something odd in them; the engine decides, and
+//! whatever it would forward is posted to the sandbox, which judges by its own table of Meta's
+//! rules. A disagreement prints the payment and the seed that made it.
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+use tillpost::core::decide::{Case, Verdict, decide};
+use tillpost::core::json;
+use tillpost::core::mapping::{Datasets, Mapping, compile};
+use tillpost::core::payment;
+use tillpost::core::time::Timestamp;
+use tillpost::core::user_data::UserData;
+use tillpost::sandbox::{self, Sandbox, Settings};
+use tokio::net::TcpListener;
+
+use crate::engine::BEGINNING;
+use crate::program;
+
+const SEEDS: u64 = 4_000;
+
+/// Text that somebody will send one day, as JSON strings.
+const ODD_TEXTS: [&str; 14] = [
+    r#""""#,
+    r#"" ""#,
+    r#""null""#,
+    r#""é\u0000\n""#,
+    r#""\ud83d\ude00""#,
+    r#""<script>""#,
+    r#""a@b.io""#,
+    r#""1,000""#,
+    r#""-1""#,
+    r#""1e400""#,
+    r#""0""#,
+    r#""PRODUCT""#,
+    r#""whshct4mwc,other""#,
+    r#""xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx""#,
+];
+
+/// Values of every kind, odd or not.
+const ODD_VALUES: [&str; 16] = [
+    "null",
+    "true",
+    "0",
+    "-1",
+    "0.0",
+    "1e3",
+    "1e400",
+    "9007199254740993",
+    "0.1",
+    "[]",
+    "{}",
+    "[null]",
+    "[[]]",
+    r#"{"a":1}"#,
+    "12345678901234567890",
+    "2.50",
+];
+
+fn odd(random: &mut Rng) -> String {
+    if random.bool() { pick(random, &ODD_TEXTS) } else { pick(random, &ODD_VALUES) }
+}
+
+fn pick(random: &mut Rng, choices: &[&str]) -> String {
+    choices[random.usize(..choices.len())].to_owned()
+}
+
+/// Mostly the good value, sometimes an odd one, sometimes nothing.
+fn field(random: &mut Rng, key: &str, good: &[&str]) -> Option<String> {
+    let value = match random.u8(..10) {
+        0 => return None,
+        1 => odd(random),
+        _ => pick(random, good),
+    };
+    Some(format!(r#""{key}":{value}"#))
+}
+
+fn object(fields: Vec<Option<String>>) -> String {
+    format!("{{{}}}", fields.into_iter().flatten().collect::<Vec<_>>().join(","))
+}
+
+fn contents(random: &mut Rng) -> String {
+    let items: Vec<String> = (0..random.usize(..4))
+        .map(|_| {
+            object(vec![
+                field(random, "id", &[r#""sku1""#, r#""sku2""#, "77"]),
+                field(random, "quantity", &["1", "2", r#""3""#]),
+                field(random, "item_price", &["1000", "0", "19.99", r#""5""#]),
+                random.bool().then(|| field(random, "brand", &[r#""B""#])).flatten(),
+                (random.u8(..4) == 0)
+                    .then(|| {
+                        field(random, "delivery_category", &[r#""in_store""#, r#""home_delivery""#])
+                    })
+                    .flatten(),
+                (random.u8(..12) == 0).then(|| r#""item_name":"x""#.to_owned()),
+            ])
+        })
+        .collect();
+    format!("[{}]", items.join(","))
+}
+
+fn event_data(random: &mut Rng) -> String {
+    let contents = contents(random);
+    let properties = [
+        "content_name",
+        "content_category",
+        "search_string",
+        "delivery_category",
+        "predicted_ltv",
+        "net_revenue",
+        "status",
+        "coupon",
+        "level",
+        "item_number",
+        "store_data",
+    ];
+    let property = properties[random.usize(..properties.len())];
+    object(vec![
+        field(random, "content_ids", &[r#"["sku1"]"#, r#"["sku1","sku2"]"#, r#""sku1""#, "[1,2]"]),
+        (random.u8(..6) == 0).then(|| field(random, "item_group_ids", &[r#"["g1"]"#])).flatten(),
+        field(
+            random,
+            "contents",
+            &[contents.as_str(), r#"[{"id":"sku1","quantity":1,"item_price":5}]"#],
+        ),
+        field(random, "content_type", &[r#""product""#, r#""product_group""#]),
+        field(random, "currency", &[r#""INR""#, r#""usd""#, r#""JPY""#]),
+        field(random, "value", &["2000.0", "0", "5", r#""19.99""#]),
+        field(random, "num_items", &["1", "2", "2.0"]),
+        field(random, "order_id", &[r#""o1""#, "42"]),
+        (random.u8(..5) == 0).then(|| field(random, "event_id", &[r#""e1""#])).flatten(),
+        random.bool().then(|| field(random, property, &[r#""text""#, "1", "true"])).flatten(),
+    ])
+}
+
+fn user_data(random: &mut Rng) -> String {
+    object(vec![
+        field(random, "email", &[r#""a@example.com""#, r#"["a@b.io","c@d.io"]"#]),
+        field(random, "phone", &[r#""+91 98765 43210""#]),
+        field(random, "first_name", &[r#""José""#]),
+        field(random, "date_of_birth", &[r#""1997-02-16""#, r#""02/03/2001""#]),
+        field(random, "gender", &[r#""Female""#]),
+        field(random, "city", &[r#""São Paulo""#]),
+        field(random, "state", &[r#""California""#]),
+        field(random, "zip", &[r#""94035""#]),
+        field(random, "country", &[r#""US""#]),
+        field(random, "fbc", &[r#""fb.1.1700000000000.AbC""#]),
+        field(random, "lead_id", &["123456789012345", r#""1234567890123456""#]),
+        field(random, "client_ip_address", &[r#""8.8.8.8""#]),
+        field(random, "madid", &[r#""38400000-8CF0-11BD-B23E-10B96E40000D""#]),
+        field(random, "client_user_agent", &[r#""Mozilla/5.0""#]),
+    ])
+}
+
+fn capture(random: &mut Rng) -> String {
+    let (event_data, user_data) = (event_data(random), user_data(random));
+    let occurred = BEGINNING - random.i64(0..8 * 24 * 3_600) + 30;
+    let occurred = occurred.to_string();
+    object(vec![
+        Some(r#""user_id":"666""#.to_owned()),
+        Some(r#""payment_id":"p""#.to_owned()),
+        Some(format!(r#""amount":{}"#, pick(random, &["0", "5", "2000", "19.99", "25096.005"]))),
+        field(
+            random,
+            "type",
+            &[
+                r#""DEFAULT""#,
+                r#""FIRST_PAYMENT""#,
+                r#""WALLET_TOPUP""#,
+                r#""SUBSCRIPTION_CREATED""#,
+            ],
+        ),
+        random.bool().then(|| field(random, "currency", &[r#""INR""#])).flatten(),
+        field(random, "event_data", &[event_data.as_str()]),
+        random.bool().then(|| field(random, "user_data", &[user_data.as_str()])).flatten(),
+        random.bool().then(|| field(random, "occurred_at", &[occurred.as_str()])).flatten(),
+        random
+            .bool()
+            .then(|| field(random, "event_source_url", &[r#""https://shop.example/""#]))
+            .flatten(),
+    ])
+}
+
+fn mappings() -> [Mapping; 3] {
+    let commerce = include_str!("../../mappings/commerce.toml");
+    let plain = commerce.replace("\"catalog\" ", "\"plain\"   ");
+    let website = plain.replace("action_source  = \"app\"", "action_source  = \"website\"");
+    [commerce, &plain, &website].map(|text| compile(text, Datasets::Any).0.expect("a good mapping"))
+}
+
+#[tokio::test]
+async fn what_the_engine_forwards_the_sandbox_accepts() {
+    let sandbox = Sandbox::new(Settings::default(), Arc::new(|| BEGINNING));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(sandbox::serve(listener, sandbox, std::future::pending()));
+    let http = program::client();
+    let (mappings, user) = (mappings(), UserData::default());
+    let now = Timestamp::from_seconds(BEGINNING);
+    let mut verdicts = [0_u32; 4];
+    let mut disagreements = Vec::new();
+    for seed in 0..SEEDS {
+        let body = capture(&mut Rng::with_seed(seed));
+        let Ok(read) = json::read(body.as_bytes()) else { continue };
+        let Some(payment) = payment::read(read, now).value else { continue };
+        let mapping = &mappings[usize::try_from(seed % 3).expect("small")];
+        let case = Case {
+            mapping,
+            payment: &payment,
+            user: Some(&user),
+            currency: None,
+            record_id: "r",
+            now,
+        };
+        let decision = decide(case);
+        verdicts[decision.verdict as usize] += 1;
+        for event in &decision.events {
+            let answer = http
+                .post(format!("http://{address}/v25.0/1234567890/events"))
+                .bearer_auth("token")
+                .body(format!(r#"{{"data":[{}]}}"#, event.body))
+                .send()
+                .await
+                .expect("an answer");
+            if !answer.status().is_success() {
+                let says = answer.text().await.expect("text");
+                disagreements.push(format!("seed {seed}: {says}\n{}\n{body}", event.body));
+            }
+        }
+    }
+    println!("forwarded, skipped, blocked, held: {verdicts:?}");
+    let first: Vec<&String> = disagreements.iter().take(5).collect();
+    assert!(
+        disagreements.is_empty(),
+        "{} disagreements, the first: {first:#?}",
+        disagreements.len()
+    );
+    assert!(verdicts[Verdict::Forward as usize] > 300, "the engine forwards: {verdicts:?}");
+    assert!(verdicts[Verdict::Block as usize] > 300, "and blocks: {verdicts:?}");
+}
