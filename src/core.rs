@@ -16,9 +16,11 @@ pub mod money;
 pub mod time;
 
 pub mod customer;
+pub mod device;
 pub mod meta;
 pub mod payment;
 pub mod signup;
+pub mod user;
 pub mod user_data;
 
 pub mod event_data;

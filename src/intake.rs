@@ -22,10 +22,10 @@ use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json::{self, Json};
 use crate::core::mapping::{DatasetName, Mapping};
 use crate::core::money::Currency;
-use crate::core::payment::{self, Payment, Reading};
+use crate::core::payment::{self, Arrival, Payment, Reading};
 use crate::core::signup;
 use crate::core::time::Timestamp;
-use crate::core::user_data::UserData;
+use crate::core::user::User;
 use crate::store::{
     DatasetKey, Entered, Entry, HeldPayment, NewPayment, ProjectKey, Store, StoreError,
 };
@@ -49,6 +49,13 @@ pub struct Project {
     pub hold_millis: i64,
     /// Most requests of one key in a second.
     pub max_requests_per_second: Option<u32>,
+}
+
+impl Project {
+    /// What a body of this project meets at that moment.
+    fn arrival(&self, received_at: Timestamp) -> Arrival {
+        Arrival { received_at, default_country: self.mapping.default_country() }
+    }
 }
 
 /// Why a request was not served.
@@ -105,7 +112,7 @@ impl Intake {
         let mut answers = Vec::with_capacity(bodies.len());
         let mut readable = Vec::with_capacity(bodies.len());
         for body in bodies {
-            match read(body, now) {
+            match read(body, project.arrival(now)) {
                 Ok((payment, findings)) => {
                     readable.push((answers.len(), payment, findings));
                     answers.push(None);
@@ -134,11 +141,11 @@ impl Intake {
     /// [`Refused`]: the body or the store is at fault, and the user is not known.
     pub async fn sign_up(&self, project: &Project, body: &[u8]) -> Result<SignedUp, Refused> {
         let now = self.clock.now();
-        let reading = signup::read_signup(&parse(body)?, now.date());
+        let reading = signup::read_signup(&parse(body)?, project.arrival(now));
         let Some(signup) = reading.value else { return Err(Refused::Body(reading.findings)) };
         let user_id = signup.user_id.as_str().to_owned();
         let user = (project.key, user_id.clone());
-        let held = self.store.sign_up(user, signup.user_data, now).await?;
+        let held = self.store.sign_up(user, signup.user, now).await?;
         let mut released = Vec::with_capacity(held.len());
         for payment in held {
             released.extend(self.release(project, payment).await?);
@@ -220,7 +227,8 @@ impl Intake {
         held: HeldPayment,
     ) -> Result<Option<Captured>, Refused> {
         // A record that a damaged database gives back broken must not stop the others.
-        let Ok((payment, _)) = read(held.capture.as_bytes(), held.received_at) else {
+        let arrival = project.arrival(held.received_at);
+        let Ok((payment, _)) = read(held.capture.as_bytes(), arrival) else {
             return Ok(None);
         };
         let users = self.users(project, vec![held.user_id]).await?;
@@ -241,7 +249,7 @@ impl Intake {
         &self,
         project: &Project,
         user_ids: Vec<String>,
-    ) -> Result<Vec<Option<Arc<UserData>>>, StoreError> {
+    ) -> Result<Vec<Option<Arc<User>>>, StoreError> {
         let known = self.store.users(project.key, user_ids).await?;
         Ok(match project.users {
             Users::Known => known,
@@ -258,7 +266,7 @@ impl Intake {
         // Every dataset of a mapping is configured (M409), so none is passed over here.
         let deliveries = decision.events.into_iter().filter_map(|event| {
             let key = *self.datasets.get(&event.dataset)?;
-            Some((key, event.event_time, event.body))
+            Some((key, event.expires_at, event.body))
         });
         NewPayment {
             project: project.key,
@@ -276,7 +284,7 @@ impl Intake {
 fn decided(
     project: &Project,
     payment: &Payment<'_>,
-    user: Option<&UserData>,
+    user: Option<&User>,
     now: Timestamp,
 ) -> Decision {
     let record_id = record_id(now);
@@ -301,8 +309,8 @@ fn answered(payment: &Payment<'_>, json: &str, entered: &Entered) -> Option<Capt
     }
 }
 
-fn read(body: &[u8], now: Timestamp) -> Result<(Payment<'_>, Findings), Refused> {
-    let Reading { value, findings } = payment::read(parse(body)?, now);
+fn read(body: &[u8], arrival: Arrival) -> Result<(Payment<'_>, Findings), Refused> {
+    let Reading { value, findings } = payment::read(parse(body)?, arrival);
     match value {
         Some(payment) => Ok((payment, findings)),
         None => Err(Refused::Body(findings)),

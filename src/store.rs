@@ -31,7 +31,7 @@ pub use story::{
     AttemptStory, Books, DeliveryStory, Fate, PaymentState, PaymentStory, books_of, stories_of,
 };
 
-use crate::core::user_data::UserData;
+use crate::core::user::User;
 use known_users::KnownUsers;
 use writer::Writer;
 
@@ -184,7 +184,7 @@ impl Store {
         &self,
         project: ProjectKey,
         user_ids: Vec<String>,
-    ) -> Result<Vec<Option<Arc<UserData>>>, StoreError> {
+    ) -> Result<Vec<Option<Arc<User>>>, StoreError> {
         let keys: Vec<_> = user_ids.into_iter().map(|user_id| (project, user_id)).collect();
         let known = &self.shared.known_users;
         let kept: Option<Vec<_>> = keys.iter().map(|key| known.get(key).map(Some)).collect();

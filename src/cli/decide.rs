@@ -14,9 +14,9 @@ use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json::{self, Json};
 use crate::core::mapping::{self, Datasets, Mapping};
 use crate::core::money::Currency;
-use crate::core::payment::{self, PaymentId};
+use crate::core::payment::{self, Arrival, PaymentId};
 use crate::core::time::Timestamp;
-use crate::core::user_data::UserData;
+use crate::core::user::User;
 
 /// Decides payments without sending or storing anything.
 ///
@@ -173,11 +173,12 @@ fn decided(body: &[u8], ruling: &Ruling, now: Timestamp, format: Format) -> Ende
             return print(None, None, &findings, format);
         }
     };
-    let reading = payment::read(json, now);
+    let default_country = ruling.mapping.default_country();
+    let reading = payment::read(json, Arrival { received_at: now, default_country });
     let Some(payment) = reading.value else {
         return print(None, None, &reading.findings, format);
     };
-    let user = UserData::default();
+    let user = User::default();
     let decision = decide(Case {
         mapping: &ruling.mapping,
         payment: &payment,

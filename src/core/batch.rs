@@ -4,7 +4,6 @@
 //! too old would make Meta refuse the whole request, so age is asked here, right before sending.
 //! The body of a request is the frozen events joined by commas: nothing is serialised again.
 
-use super::check::is_too_old;
 use super::time::Timestamp;
 
 /// How much one request may carry.
@@ -18,8 +17,8 @@ pub struct BatchLimits {
 
 /// What planning needs to know of a delivery.
 pub trait Planned {
-    /// When its event happened.
-    fn event_time(&self) -> Timestamp;
+    /// The latest moment at which Meta takes its event.
+    fn expires_at(&self) -> Timestamp;
     /// The frozen event.
     fn body(&self) -> &str;
 }
@@ -42,7 +41,7 @@ pub const TRAVEL_MILLIS: i64 = 60_000;
 pub fn plan<D: Planned>(limits: BatchLimits, ready: Vec<D>, now: Timestamp) -> Plan<D> {
     let arrival = now.plus_millis(TRAVEL_MILLIS);
     let (too_old, fresh): (Vec<D>, Vec<D>) =
-        ready.into_iter().partition(|delivery| is_too_old(delivery.event_time(), arrival));
+        ready.into_iter().partition(|delivery| arrival > delivery.expires_at());
     let mut requests: Vec<Vec<D>> = Vec::new();
     let mut bytes = 0;
     for delivery in fresh {
@@ -85,13 +84,11 @@ pub fn join<D: Planned>(deliveries: &[D], test_event_code: Option<&str>) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::meta::AGE_MAX_MILLIS;
-
     #[derive(Debug, PartialEq, Clone)]
     struct Row(i64, &'static str);
 
     impl Planned for Row {
-        fn event_time(&self) -> Timestamp {
+        fn expires_at(&self) -> Timestamp {
             Timestamp::from_seconds(self.0)
         }
         fn body(&self) -> &str {
@@ -100,6 +97,7 @@ mod tests {
     }
 
     const NOW: i64 = 1_772_280_000;
+    const LATER: i64 = NOW + 3_600;
 
     #[test]
     fn requests_are_cut_by_count_and_by_bytes() {
@@ -110,7 +108,7 @@ mod tests {
             (vec!["{larger than the limit}", "{}"], vec![1, 1]),
             (vec![], vec![]),
         ] {
-            let rows = bodies.iter().map(|body| Row(NOW, body)).collect();
+            let rows = bodies.iter().map(|body| Row(LATER, body)).collect();
             let plan = plan(limits, rows, Timestamp::from_seconds(NOW));
             let lengths: Vec<usize> = plan.requests.iter().map(Vec::len).collect();
             assert_eq!(lengths, expected, "{bodies:?}");
@@ -120,11 +118,11 @@ mod tests {
     #[test]
     fn what_would_be_too_old_on_arrival_is_put_aside() {
         let limits = BatchLimits { events: 10, bytes: 1_000 };
-        let oldest = NOW + TRAVEL_MILLIS / 1_000 - AGE_MAX_MILLIS / 1_000;
-        let rows = vec![Row(oldest - 1, "{}"), Row(oldest, "{}"), Row(NOW, "{}")];
+        let oldest = NOW + TRAVEL_MILLIS / 1_000;
+        let rows = vec![Row(oldest - 1, "{}"), Row(oldest, "{}"), Row(LATER, "{}")];
         let plan = plan(limits, rows, Timestamp::from_seconds(NOW));
         assert_eq!(plan.too_old, [Row(oldest - 1, "{}")]);
-        assert_eq!(plan.requests, [[Row(oldest, "{}"), Row(NOW, "{}")]]);
+        assert_eq!(plan.requests, [[Row(oldest, "{}"), Row(LATER, "{}")]]);
     }
 
     #[test]

@@ -8,16 +8,20 @@
 //! what only the catalogue needs blocks for `catalog` and warns for `plain`.
 
 mod amount;
+mod consent;
 mod identity;
 mod ids;
+mod messaging;
 mod presence;
+mod range;
 mod source;
 mod timing;
 mod totals;
+mod weights;
 
 use super::event_data::EventData;
 use super::finding::{Code, Finding, Findings, Severity};
-use super::meta::{ActionSource, CustomData, EventName};
+use super::meta::{ActionSource, AppData, CustomData, DataProcessing, EventFields, EventName};
 use super::money::{Amount, Currency};
 use super::names::closed_list;
 use super::time::Timestamp;
@@ -48,8 +52,12 @@ pub struct Evidence<'e> {
     pub user_data: &'e UserData,
     /// Where it happened.
     pub action_source: ActionSource,
-    /// On which page.
-    pub event_source_url: Option<&'e str>,
+    /// On which device.
+    pub app_data: Option<&'e AppData>,
+    /// What the sender says of the event besides.
+    pub event_fields: &'e EventFields,
+    /// What Meta may do with it.
+    pub data_processing: Option<DataProcessing>,
     /// The payment's own amount.
     pub amount: Amount,
     /// The currency of that amount.
@@ -73,14 +81,17 @@ impl Evidence<'_> {
 }
 
 /// Every check, in the order in which a person would mend things.
-const CHECKS: [fn(Evidence<'_>) -> Vec<Finding>; 7] = [
+const CHECKS: [fn(Evidence<'_>) -> Vec<Finding>; 10] = [
     presence::check,
     timing::check,
     identity::check,
+    consent::check,
     source::check,
+    messaging::check,
     ids::check,
     totals::check,
     amount::check,
+    range::check,
 ];
 
 /// Runs every check.
@@ -89,7 +100,9 @@ pub fn check(evidence: Evidence<'_>) -> Findings {
     CHECKS.iter().flat_map(|check| check(evidence)).collect()
 }
 
-pub use timing::{FUTURE_MAX_MILLIS, is_too_old};
+pub use weights::{Weight, Weights};
+
+pub use timing::{FUTURE_MAX_MILLIS, expiry};
 
 #[cfg(test)]
 mod cases;

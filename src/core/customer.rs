@@ -44,6 +44,8 @@ pub use refusal::{Caution, Refusal};
 pub struct Context {
     /// The person's country, where it is known. Decides on states and postal codes.
     pub country: Option<CountryCode>,
+    /// The country whose numbers are written without a country code, where a mapping names one.
+    pub default_country: Option<CountryCode>,
     /// The current day. Its year is the last legal year of birth.
     pub today: Date,
 }
@@ -130,7 +132,7 @@ fn normalise<'a>(
     let text = text::fold(trimmed);
     let normalised = match field {
         Field::Email => email::normalise(text)?,
-        Field::Phone => phone::normalise(&text)?.into(),
+        Field::Phone => phone::normalise(&text, context.default_country)?.into(),
         Field::FirstName | Field::LastName => name::normalise(text)?,
         Field::DateOfBirth => {
             let (date, caution) = birth_date::normalise(&text, context.today)?;
@@ -164,7 +166,8 @@ mod tests {
         Caution, Context, CountryCode, Field, Hashed, HashedValues, Refusal, hash, hash_all,
     };
 
-    const CONTEXT: Context = Context { country: None, today: date(2026, 11, 21) };
+    const CONTEXT: Context =
+        Context { country: None, default_country: None, today: date(2026, 11, 21) };
     /// Digest of `mary@example.com`, vector 8 of meta-capi.md 3.8.
     const MARY: &str = "f1904cf1a9d73a55fa5de0ac823c4403ded71afd4c3248d00bdcd0866552bb79";
     const MD5: &str = "0cc175b9c0f1b6a831c399e269772661";

@@ -12,17 +12,18 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::check::{self, Evidence, FUTURE_MAX_MILLIS, is_too_old};
+use super::check::{self, Evidence, FUTURE_MAX_MILLIS, expiry};
 use super::customer::{self, Context, Field};
 use super::event_data::{self, EventData};
 use super::finding::{Code, Finding, Findings};
 use super::json;
 use super::mapping::{DatasetName, Forward, Mapping, MappingVersion, Rule};
-use super::meta::{ActionSource, ContentType, CustomData, EventId, ServerEvent};
+use super::meta::{ActionSource, AppData, ContentType, CustomData, EventId, ServerEvent};
 use super::money::Currency;
 use super::names::closed_list;
 use super::payment::Payment;
 use super::time::Timestamp;
+use super::user::User;
 use super::user_data::UserData;
 
 closed_list! {
@@ -63,7 +64,7 @@ pub struct Case<'c> {
     /// The payment.
     pub payment: &'c Payment<'c>,
     /// What is known of its user; `None` if the user is not known.
-    pub user: Option<&'c UserData>,
+    pub user: Option<&'c User>,
     /// The project's currency, the last resort.
     pub currency: Option<Currency>,
     /// An id for the event of a payment that has none, unique for ever.
@@ -83,6 +84,8 @@ pub struct FrozenEvent {
     pub event_id: EventId,
     /// When it happened.
     pub event_time: Timestamp,
+    /// The latest moment at which Meta takes it.
+    pub expires_at: Timestamp,
     /// The bytes.
     pub body: String,
 }
@@ -126,7 +129,7 @@ pub fn decide(case: Case<'_>) -> Decision {
 type Stop = (Verdict, Reason, String);
 
 /// The rule that forwards the payment, or what stops it before any check.
-fn rule(case: Case<'_>) -> Result<(&Forward, &UserData), Stop> {
+fn rule(case: Case<'_>) -> Result<(&Forward, &User), Stop> {
     let Case { mapping, payment, user, now, .. } = case;
     let skip = |reason, because: String| (Verdict::Skip, reason, because);
     let Some(user) = user else {
@@ -146,19 +149,23 @@ fn rule(case: Case<'_>) -> Result<(&Forward, &UserData), Stop> {
         let because = format!("payments with status {} are not forwarded", payment.status);
         return Err(skip(Reason::Status, because));
     }
-    if is_too_old(payment.time(), now) {
-        let because = "it happened more than seven days ago; Meta takes nothing older";
-        return Err(skip(Reason::TooOld, because.to_owned()));
+    let source = action_source(forward, device(payment, user));
+    if now > expiry(payment.time(), source) {
+        let days = source.age_max_millis() / (24 * 3_600 * 1_000);
+        let because = format!("it happened more than {days} days ago; Meta takes nothing older");
+        return Err(skip(Reason::TooOld, because));
     }
     Ok((forward, user))
 }
 
-fn forwarded(case: Case<'_>, forward: &Forward, user: &UserData) -> Decision {
+fn forwarded(case: Case<'_>, forward: &Forward, user: &User) -> Decision {
     let payment = case.payment;
+    let app_data = device(payment, user);
     let (sent, mut findings) = event_data::read(payment.event_data.as_ref());
     let custom_data = custom_data(case, forward, &sent, &mut findings);
-    let user_data = user_data(payment, user, case.now);
-    let action_source = action_source(forward);
+    let user_data = user_data(payment, &user.user_data, case.now);
+    let action_source = action_source(forward, app_data);
+    let data_processing = payment.data_processing.or(forward.data_processing);
     findings.extend(check::check(Evidence {
         event: &forward.event,
         profile: forward.profile,
@@ -166,12 +173,15 @@ fn forwarded(case: Case<'_>, forward: &Forward, user: &UserData) -> Decision {
         custom_data: &custom_data,
         user_data: &user_data,
         action_source,
-        event_source_url: payment.event_source_url.as_deref(),
+        app_data,
+        event_fields: &payment.event_fields,
+        data_processing,
         amount: payment.amount,
         currency: payment_currency(case, forward, &sent),
         time: payment.time(),
         now: case.now,
     }));
+    let findings = forward.checks.weigh(findings);
     let event_id = event_id(case, &sent);
     let event_time = event_time(payment.time(), case.now);
     let event = ServerEvent {
@@ -179,8 +189,10 @@ fn forwarded(case: Case<'_>, forward: &Forward, user: &UserData) -> Decision {
         event_time: event_time.seconds(),
         event_id: &event_id,
         action_source,
-        event_source_url: payment.event_source_url.as_deref(),
+        fields: &payment.event_fields,
+        data_processing,
         user_data: &user_data,
+        app_data: app_data.filter(|_| action_source == ActionSource::App),
         custom_data: &custom_data,
     };
     let blocked = findings.has_error();
@@ -204,6 +216,7 @@ fn freeze(forward: &Forward, event: &ServerEvent<'_>, event_time: Timestamp) -> 
         event_name: event.event_name.as_str().to_owned(),
         event_id: event.event_id.clone(),
         event_time,
+        expires_at: expiry(event_time, event.action_source),
         body: body.clone(),
     };
     forward.datasets.iter().map(copy).collect()
@@ -298,17 +311,22 @@ fn own_currency(case: Case<'_>) -> Option<Currency> {
 /// The person: what came with the payment, what the signup said, and the id both share.
 fn user_data(payment: &Payment<'_>, user: &UserData, now: Timestamp) -> UserData {
     let mut known = payment.user_data.clone().completed_with(user);
-    let context = Context { country: None, today: now.date() };
+    let context = Context { country: None, default_country: None, today: now.date() };
     let id = customer::hash_all(Field::ExternalId, [payment.user_id.as_str()], &context);
     known.add(Field::ExternalId, id.kept);
     known
 }
 
-/// Device data is not kept yet, so an app event goes the way of those without it.
-fn action_source(forward: &Forward) -> ActionSource {
-    match (forward.action_source, forward.without_device) {
-        (ActionSource::App, Some(other)) => other,
-        (source, _) => source,
+/// The device of the payment, else that of the signup.
+fn device<'c>(payment: &'c Payment<'_>, user: &'c User) -> Option<&'c AppData> {
+    payment.app_data.as_ref().or(user.app_data.as_ref())
+}
+
+/// What the rule says; for an app event without a device, what the rule says of those.
+fn action_source(forward: &Forward, app_data: Option<&AppData>) -> ActionSource {
+    match (forward.action_source, app_data, forward.without_device) {
+        (ActionSource::App, None, Some(other)) => other,
+        (source, ..) => source,
     }
 }
 

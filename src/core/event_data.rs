@@ -186,13 +186,10 @@ impl<'a> Reader<'a> {
 
     fn content_type(&mut self, fields: &Fields<'a>) {
         let Some(sent) = present(fields, "content_type") else { return };
-        let word = json::text(sent).unwrap_or_default();
+        let Some(word) = self.text_of("content_type", sent) else { return };
         self.data.content_type = ContentType::read(word);
         if self.data.content_type.is_none() {
-            let says = match json::text(sent) {
-                Some(word) => format!("`content_type` is `{}`", json::shortened(word)),
-                None => format!("`content_type` must be text, not {}", json::kind(sent)),
-            };
+            let says = format!("`content_type` is `{}`", json::shortened(word));
             let help = match suggestion(word, ContentType::words()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("send {}", one_of(ContentType::words())),
@@ -214,16 +211,11 @@ impl<'a> Reader<'a> {
             }
         }
         if let Some(sent) = present(fields, "currency") {
-            self.data.currency = json::text(sent).and_then(Currency::read);
+            let Some(code) = self.text_of("currency", sent) else { return };
+            self.data.currency = Currency::read(code);
             if self.data.currency.is_none() {
-                let says = match json::text(sent) {
-                    Some(code) => format!("`currency` is `{}`", json::shortened(code)),
-                    None => format!("`currency` must be text, not {}", json::kind(sent)),
-                };
-                let says = match json::text(sent) {
-                    Some(_) => format!("{says}, which is not an ISO 4217 code"),
-                    None => says,
-                };
+                let short = json::shortened(code);
+                let says = format!("`currency` is `{short}`, which is not an ISO 4217 code");
                 let help = "send three letters such as INR or USD";
                 self.unreadable(Code::CurrencyUnknown, "currency", says, help);
             }
@@ -261,6 +253,16 @@ impl<'a> Reader<'a> {
             let help = "send the sum of the quantities";
             self.unreadable(Code::KindOfField, "num_items", says, help);
         }
+    }
+
+    /// A field that is text and nothing else.
+    fn text_of<'j>(&mut self, key: &'static str, sent: &'j Json<'a>) -> Option<&'j str> {
+        let text = json::text(sent);
+        if text.is_none() {
+            let says = format!("`{key}` must be text, not {}", json::kind(sent));
+            self.unreadable(Code::KindOfField, key, says, "send one text");
+        }
+        text
     }
 
     /// A text field; a number is taken by its digits.

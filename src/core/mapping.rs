@@ -10,8 +10,9 @@ pub use compile::{Datasets, compile};
 
 use sha2::{Digest as _, Sha256};
 
-use super::check::Profile;
-use super::meta::{ActionSource, EventName};
+use super::check::{Profile, Weights};
+use super::customer::CountryCode;
+use super::meta::{ActionSource, DataProcessing, EventName};
 use super::money::Currency;
 use super::payment::{PaymentStatus, PaymentType};
 
@@ -63,6 +64,7 @@ impl std::fmt::Display for DatasetName {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mapping {
     version: MappingVersion,
+    default_country: Option<CountryCode>,
     rules: [Option<Rule>; PaymentType::ALL.len()],
 }
 
@@ -95,6 +97,10 @@ pub struct Forward {
     pub currency: Option<Currency>,
     /// What the event is for.
     pub profile: Profile,
+    /// What Meta may do with the event, where the sender does not choose.
+    pub data_processing: Option<DataProcessing>,
+    /// What findings weigh.
+    pub checks: Weights,
 }
 
 impl Mapping {
@@ -102,6 +108,12 @@ impl Mapping {
     #[must_use]
     pub fn version(&self) -> &MappingVersion {
         &self.version
+    }
+
+    /// With which country phone numbers in national form are completed.
+    #[must_use]
+    pub fn default_country(&self) -> Option<CountryCode> {
+        self.default_country
     }
 
     /// What happens to payments of this type; nothing, if the file does not name it.

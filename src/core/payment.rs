@@ -9,6 +9,7 @@
 //! again: held payments and replays use the one reader.
 
 pub mod difference;
+pub mod event_fields;
 pub mod personal;
 pub mod reader;
 
@@ -17,12 +18,15 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::customer::{Context, CountryCode};
+use super::device;
 use super::finding::{Code, Finding, Findings};
 use super::json::{self, Json};
+use super::meta::{AppData, DataProcessing, EventFields};
 use super::money::{Amount, Currency};
 use super::names::{closed_list, one_of, suggestion};
 use super::time::Timestamp;
-use super::user_data::{self, UserData};
+use super::user_data::{self, ClearField, UserData};
 use reader::BodyReader;
 
 closed_list! {
@@ -127,8 +131,12 @@ pub struct Payment<'a> {
     pub event_data: Option<Json<'a>>,
     /// The person's fields that travelled with the payment, hashed.
     pub user_data: UserData,
-    /// The page of a website payment.
-    pub event_source_url: Option<String>,
+    /// The device that travelled with the payment.
+    pub app_data: Option<AppData>,
+    /// What the sender says of the event: pages, opting out, an earlier event.
+    pub event_fields: EventFields,
+    /// What Meta may do with the event, where the sender chose.
+    pub data_processing: Option<DataProcessing>,
     /// When it happened, where the sender said so.
     pub occurred_at: Option<Timestamp>,
     /// When we received it.
@@ -169,16 +177,55 @@ impl Payment<'_> {
         field("currency", self.currency.map(|currency| json::quoted(currency.code())));
         field("event_data", self.event_data.as_ref().map(ToString::to_string));
         field("user_data", (!self.user_data.is_empty()).then(|| self.user_data.to_json()));
-        field("event_source_url", self.event_source_url.as_deref().map(json::quoted));
+        // Texts, numbers and lists of texts: there is nothing that could fail to serialise.
+        field("app_data", self.app_data.as_ref().and_then(|data| serde_json::to_string(data).ok()));
         field("occurred_at", self.occurred_at.map(|time| json::quoted(&time.to_string())));
+        // Their members stand in the payment itself, as in an event.
+        for members in [
+            serde_json::to_string(&self.data_processing),
+            serde_json::to_string(&self.event_fields),
+        ] {
+            let members = members.unwrap_or_default();
+            let inner = members.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
+                text.push(',');
+                text.push_str(inner);
+            }
+        }
         text.push('}');
         text
     }
 }
 
+/// What a body meets where it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// With which country phone numbers in national form are completed.
+    pub default_country: Option<CountryCode>,
+}
+
+/// A body that arrives where no country is set.
+impl From<Timestamp> for Arrival {
+    fn from(received_at: Timestamp) -> Self {
+        Self { received_at, default_country: None }
+    }
+}
+
+impl Arrival {
+    /// What normalising a person's fields needs to know.
+    #[must_use]
+    pub fn context(self) -> Context {
+        let Self { received_at, default_country } = self;
+        Context { country: None, default_country, today: received_at.date() }
+    }
+}
+
 /// Reads the body of a capture.
 #[must_use]
-pub fn read(body: Json<'_>, received_at: Timestamp) -> Reading<Payment<'_>> {
+pub fn read(body: Json<'_>, arrival: impl Into<Arrival>) -> Reading<Payment<'_>> {
+    let arrival = arrival.into();
     let Json::Object(mut fields) = body else {
         return BodyReader::not_an_object(&body);
     };
@@ -192,8 +239,10 @@ pub fn read(body: Json<'_>, received_at: Timestamp) -> Reading<Payment<'_>> {
     let amount = amount(&mut reader, event_data.as_ref());
     let currency = currency(&mut reader);
     let occurred_at = reader.time("occurred_at");
-    let event_source_url = page(&mut reader);
-    let user_data = user_data::of_payment(&mut reader, received_at.date());
+    let event_fields = event_fields::read(&mut reader);
+    let data_processing = event_fields::data_processing(&reader);
+    let mut user_data = user_data::of_payment(&mut reader, arrival.context());
+    let app_data = device(&mut reader, &mut user_data);
     let findings = reader.findings;
     let value = match (user_id, payment_type, status, amount, findings.has_error()) {
         (Some(user_id), Some(payment_type), Some(status), Some(amount), false) => Some(Payment {
@@ -205,13 +254,26 @@ pub fn read(body: Json<'_>, received_at: Timestamp) -> Reading<Payment<'_>> {
             currency,
             event_data,
             user_data,
-            event_source_url,
+            app_data,
+            event_fields,
+            data_processing,
             occurred_at,
-            received_at,
+            received_at: arrival.received_at,
         }),
         _ => None,
     };
     Reading { value, findings }
+}
+
+/// The device of a body; its advertising id is an identifier of the person's.
+pub(super) fn device(reader: &mut BodyReader<'_, '_>, user_data: &mut UserData) -> Option<AppData> {
+    let found = device::of_body(reader);
+    if let Some(id) = found.advertising_id
+        && user_data.keys().all(|key| key != ClearField::Madid.as_str())
+    {
+        user_data.set(ClearField::Madid, id);
+    }
+    found.app_data
 }
 
 fn id(text: &str) -> Option<String> {
@@ -306,22 +368,6 @@ fn amount(reader: &mut BodyReader<'_, '_>, event_data: Option<&Json<'_>>) -> Opt
 fn value_of(event_data: Option<&Json<'_>>) -> Option<Amount> {
     let value = json::get(json::fields(event_data?)?, "value")?;
     Amount::read(json::text_or_number(value)?.trim()).ok()
-}
-
-/// The page of a website payment. Meta takes web addresses; anything else is left out.
-fn page(reader: &mut BodyReader<'_, '_>) -> Option<String> {
-    let key = "event_source_url";
-    let text = reader.optional_text(key)?;
-    let is_web = ["http://", "https://"].iter().any(|scheme| {
-        let start = text.get(..scheme.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme)) && text.len() > scheme.len()
-    });
-    if !is_web {
-        let says = format!("`{key}` is not an http or https address; it was left out");
-        let at = reader.pointer(key);
-        reader.findings.push(Finding::in_body(Code::UserFieldRefused, at, says));
-    }
-    is_web.then_some(text)
 }
 
 fn currency(reader: &mut BodyReader<'_, '_>) -> Option<Currency> {

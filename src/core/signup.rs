@@ -1,23 +1,22 @@
 //! What makes a person known: a signup, and what takes payments back: a removal.
 //!
 //! In: JSON bodies. Out: [`Signup`] with hashed identifiers, [`Removal`] with the keys to look for.
-//! Deliberately absent: device data; an event of an app gets it with `AppData`.
-
-use jiff::civil::Date;
+//! A device comes as `device_data` beside `user_data`, as the mobile SDKs send it.
 
 use super::finding::{Code, Finding};
 use super::json::{self, Json};
 use super::payment::reader::BodyReader;
-use super::payment::{PaymentId, Reading, UserId};
-use super::user_data::{self, Unknown, UserData};
+use super::payment::{self, Arrival, PaymentId, Reading, UserId};
+use super::user::User;
+use super::user_data::{self, Unknown};
 
 /// A person who is known from now on.
 #[derive(Debug, PartialEq)]
 pub struct Signup {
     /// The sender's id of the person.
     pub user_id: UserId,
-    /// The person's identifiers, hashed.
-    pub user_data: UserData,
+    /// What is known of the person.
+    pub user: User,
 }
 
 /// Which payments are to be taken back. At least one key is given.
@@ -29,9 +28,9 @@ pub struct Removal {
     pub payment_id: Option<PaymentId>,
 }
 
-/// Reads `{"user_data": {"id": …, "name": …, "email": …, "phone": …}}`.
+/// Reads `{"user_data": {"id": …, "name": …, "email": …, "phone": …}, "device_data": {…}}`.
 #[must_use]
-pub fn read_signup(body: &Json<'_>, today: Date) -> Reading<Signup> {
+pub fn read_signup(body: &Json<'_>, arrival: impl Into<Arrival>) -> Reading<Signup> {
     let Some(fields) = json::fields(body) else { return BodyReader::not_an_object(body) };
     let mut outer = BodyReader::new(fields);
     let inner = match outer.get("user_data") {
@@ -47,9 +46,12 @@ pub fn read_signup(body: &Json<'_>, today: Date) -> Reading<Signup> {
     };
     let mut reader = BodyReader::at("/user_data", inner);
     let user_id = reader.required_id("id").and_then(|id| UserId::read(&id));
-    let user_data = user_data::of_person(&mut reader, today, Unknown::Ignore);
-    let value = user_id.map(|user_id| Signup { user_id, user_data });
-    Reading { value, findings: reader.findings }
+    let context = arrival.into().context();
+    let mut user_data = user_data::of_person(&mut reader, context, Unknown::Ignore);
+    let app_data = payment::device(&mut outer, &mut user_data);
+    let value = user_id.map(|user_id| Signup { user_id, user: User { user_data, app_data } });
+    outer.findings.extend(reader.findings);
+    Reading { value, findings: outer.findings }
 }
 
 /// Reads `{"user_id": …, "payment_id": …}`, of which one may be absent or blank.
@@ -70,6 +72,7 @@ pub fn read_removal(body: &Json<'_>) -> Reading<Removal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::time::Timestamp;
     use crate::core::user_data::ClearField;
 
     fn removal(text: &str) -> Reading<Removal> {
@@ -102,8 +105,8 @@ mod tests {
 
     #[test]
     fn a_signup_needs_an_id_and_survives_what_else_is_wrong() {
-        let today = jiff::civil::date(2026, 2, 28);
-        let signup = |text: &str| read_signup(&json::read(text.as_bytes()).expect(text), today);
+        let now = Timestamp::from_seconds(1_772_280_000);
+        let signup = |text: &str| read_signup(&json::read(text.as_bytes()).expect(text), now);
         for text in ["[]", "{}", r#"{"user_data":[]}"#, r#"{"user_data":{"email":"a@b.io"}}"#] {
             let reading = signup(text);
             assert!(reading.value.is_none() && reading.findings.has_error(), "{text}");
@@ -112,7 +115,7 @@ mod tests {
             signup(r#"{"user_data":{"id":666,"email":"nonsense","is_first_time_user":true}}"#);
         let read = reading.value.expect("a signup");
         assert_eq!(read.user_id.as_str(), "666");
-        assert!(read.user_data.is_empty());
+        assert!(read.user.user_data.is_empty());
         assert_eq!(reading.findings.iter().count(), 1, "the e-mail, not the unknown field");
         assert_eq!(ClearField::read("fbc"), Some(ClearField::Fbc));
     }

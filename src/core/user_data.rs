@@ -7,42 +7,21 @@
 //!
 //! Source: Meta, "Conversions API / Parameters / Customer information parameters".
 
-use jiff::civil::Date;
+mod clear;
+
+use std::collections::BTreeSet;
+
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::customer::{self, Context, CountryCode, Field, Hashed};
 use super::finding::{Code, Finding, Severity};
 use super::json::{self, Fields, Json};
 use super::money::Amount;
-use super::names::{closed_list, suggestion};
+use super::names::suggestion;
 use super::payment::personal::is_address;
-use super::payment::reader::{BodyReader, TEXT_CHARS_MAX};
-
-closed_list! {
-    /// The identifiers that Meta wants as they are, never hashed.
-    pub enum ClearField {
-        /// The person's public network address.
-        ClientIpAddress = "client_ip_address",
-        /// The person's browser.
-        ClientUserAgent = "client_user_agent",
-        /// Click id, `fb.1.<ms>.<fbclid>`.
-        Fbc = "fbc",
-        /// Browser id, `fb.1.<ms>.<random>`.
-        Fbp = "fbp",
-        /// Advertising id of the device.
-        Madid = "madid",
-        /// Install id of Meta's app SDK.
-        AnonId = "anon_id",
-        /// Id of the subscription paid for.
-        SubscriptionId = "subscription_id",
-        /// Id issued by Facebook Login.
-        FbLoginId = "fb_login_id",
-        /// Id of a lead ad's lead.
-        LeadId = "lead_id",
-        /// Page behind the ad.
-        PageId = "page_id",
-    }
-}
+use super::payment::reader::BodyReader;
+pub use clear::ClearField;
+use clear::{CLICK, CLICK_TIME, clear_field, click};
 
 /// Most values of one hashed field. Ours: an event with more e-mail addresses is a mistake.
 pub const VALUES_MAX: usize = 10;
@@ -146,13 +125,6 @@ impl UserData {
         self
     }
 
-    /// Reads back what [`UserData::to_json`] wrote. Hashes pass as they are.
-    #[must_use]
-    pub fn from_stored(text: &str) -> Self {
-        let Ok(Json::Object(fields)) = json::read(text.as_bytes()) else { return Self::default() };
-        of_person(&mut BodyReader::new(&fields), Date::MIN, Unknown::Ignore)
-    }
-
     /// The JSON object, as it stands in an event and in the store.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -176,13 +148,13 @@ impl Serialize for UserData {
 }
 
 /// The identifiers that travel with a payment: its `user_data` object and the fields beside it.
-pub fn of_payment(reader: &mut BodyReader<'_, '_>, today: Date) -> UserData {
+pub fn of_payment(reader: &mut BodyReader<'_, '_>, context: Context) -> UserData {
     let mut user_data = UserData::default();
     match reader.get("user_data") {
         None => {}
         Some(Json::Object(fields)) => {
             let mut inner = BodyReader::at("/user_data", fields);
-            user_data = of_person(&mut inner, today, Unknown::Warn);
+            user_data = of_person(&mut inner, context, Unknown::Warn);
             reader.findings.extend(inner.findings);
         }
         Some(other) => reader.kind("user_data", "an object", other),
@@ -204,10 +176,12 @@ pub enum Unknown {
     Ignore,
 }
 
-/// Reads the fields of one object that describes a person.
-pub fn of_person(reader: &mut BodyReader<'_, '_>, today: Date, unknown: Unknown) -> UserData {
+/// Reads the fields of one object that describes a person. The country among them replaces the
+/// context's.
+pub fn of_person(reader: &mut BodyReader<'_, '_>, context: Context, unknown: Unknown) -> UserData {
     let mut user_data = UserData::default();
-    let context = Context { country: country(reader.fields()), today };
+    let mut named: Vec<(Field, Vec<Hashed>)> = Vec::new();
+    let context = Context { country: country(reader.fields()), ..context };
     for (key, value) in reader.fields() {
         if matches!(value, Json::Null) {
             continue;
@@ -215,14 +189,37 @@ pub fn of_person(reader: &mut BodyReader<'_, '_>, today: Date, unknown: Unknown)
         if key == "name" {
             full_name(value, &context, reader, &mut user_data);
         } else if let Some(field) = Field::from_key(key) {
-            hashed_field(field, key, value, &context, reader, &mut user_data);
+            let kept = hashed_field(field, key, value, &context, reader);
+            if named.iter().any(|(other, values)| *other == field && disagree(values, &kept)) {
+                reader.findings.push(two_values(field, key, reader));
+            }
+            user_data.add(field, kept.iter().cloned());
+            named.push((field, kept));
+        } else if matches!(&**key, CLICK | CLICK_TIME) {
+            // Read together, below.
         } else if let Some(field) = ClearField::read(key) {
             clear_field(field, value, reader, &mut user_data);
         } else if unknown == Unknown::Warn && key != "id" {
             reader.findings.push(unknown_key(key, reader));
         }
     }
+    click(reader, &mut user_data);
     user_data
+}
+
+/// Whether two lists of digests, neither of them empty, have none in common. Under two names of
+/// one field (`email` and `em`) stands the same person, or somebody has mixed two up.
+fn disagree(one: &[Hashed], other: &[Hashed]) -> bool {
+    let one: BTreeSet<&Hashed> = one.iter().collect();
+    !one.is_empty() && !other.is_empty() && other.iter().all(|hash| !one.contains(hash))
+}
+
+fn two_values(field: Field, key: &str, reader: &BodyReader<'_, '_>) -> Finding {
+    let says =
+        format!("`{key}` is another `{}` than the one sent beside it; both were used", field.key());
+    let help =
+        "send one of the two, or the same value in both; a hash must be of the normalised text";
+    Finding::in_body(Code::UserFieldsDisagree, reader.pointer(key), says).help(help)
 }
 
 /// A key may itself be somebody's address: then it is not repeated.
@@ -252,8 +249,7 @@ fn hashed_field(
     value: &Json<'_>,
     context: &Context,
     reader: &mut BodyReader<'_, '_>,
-    user_data: &mut UserData,
-) {
+) -> Vec<Hashed> {
     let items = if let Json::Array(items) = value { items } else { std::slice::from_ref(value) };
     let texts: Vec<Result<Option<String>, String>> = items.iter().map(as_text).collect();
     if let Some(reason) = texts.iter().find_map(|text| text.as_ref().err()) {
@@ -273,7 +269,7 @@ fn hashed_field(
         let finding = Finding::in_body(Code::UserFieldCaution, reader.pointer(key), says);
         reader.findings.push(finding.weighing(Severity::Note));
     }
-    user_data.add(field, read.kept);
+    read.kept
 }
 
 /// A number becomes its decimal text, without exponent or trailing `.0`; `null` says nothing.
@@ -315,62 +311,6 @@ fn full_name(
     }
 }
 
-fn clear_field(
-    field: ClearField,
-    value: &Json<'_>,
-    reader: &mut BodyReader<'_, '_>,
-    user_data: &mut UserData,
-) {
-    let key = field.as_str();
-    let Some(text) = json::text_or_number(value) else {
-        refused(key, &format!("must be text, not {}", json::kind(value)), reader);
-        return;
-    };
-    if text.chars().nth(TEXT_CHARS_MAX).is_some() {
-        refused(key, "is longer than 2048 characters", reader);
-        return;
-    }
-    match checked(field, text.trim()) {
-        Ok(Some(value)) => user_data.set(field, value),
-        Ok(None) => {}
-        Err(reason) => refused(key, reason, reader),
-    }
-}
-
-/// The value as it is stored and sent, or why it is not. What is sent clear must not be a person's
-/// e-mail address.
-fn checked(field: ClearField, text: &str) -> Result<Option<String>, &'static str> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if is_address(text) {
-        return Err("is an e-mail address, which is never sent in clear");
-    }
-    let read = match field {
-        ClearField::ClientIpAddress => {
-            customer::public_address(text).map(|found| found.map(|address| address.to_string()))
-        }
-        ClearField::Fbc | ClearField::Fbp => {
-            customer::click_id(text).map(|found| found.map(str::to_owned))
-        }
-        ClearField::Madid => customer::advertising_id(text),
-        ClearField::LeadId if !is_lead_id(text) => return Err("must have 15 to 17 digits"),
-        ClearField::ClientUserAgent
-        | ClearField::AnonId
-        | ClearField::SubscriptionId
-        | ClearField::FbLoginId
-        | ClearField::LeadId
-        | ClearField::PageId => Ok(Some(text.to_owned())),
-    };
-    read.map_err(customer::Refusal::says)
-}
-
-/// # Source
-/// Meta, "Customer information parameters", `lead_id`: 15 to 17 digits; error 2804036.
-fn is_lead_id(text: &str) -> bool {
-    (15..=17).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 fn refused(key: &str, reason: &str, reader: &mut BodyReader<'_, '_>) {
     let says = format!("`{key}` {reason}; it was left out");
     reader.findings.push(Finding::in_body(Code::UserFieldRefused, reader.pointer(key), says));
@@ -381,14 +321,15 @@ mod tests {
     use super::super::finding::{At, Findings};
     use super::*;
 
-    const TODAY: Date = jiff::civil::date(2026, 2, 28);
+    const CONTEXT: Context =
+        Context { country: None, default_country: None, today: jiff::civil::date(2026, 2, 28) };
 
     fn read(text: &str) -> (UserData, Findings) {
         let Ok(Json::Object(fields)) = json::read(text.as_bytes()) else {
             unreachable!("the rows are objects: {text}")
         };
         let mut reader = BodyReader::at("/user_data", &fields);
-        let user_data = of_person(&mut reader, TODAY, Unknown::Warn);
+        let user_data = of_person(&mut reader, CONTEXT, Unknown::Warn);
         (user_data, reader.findings)
     }
 
@@ -444,6 +385,24 @@ mod tests {
             let found: Vec<Code> = findings.iter().map(|finding| finding.code).collect();
             assert_eq!(found, [code], "{sent}");
             assert!(!format!("{findings:?}").contains("canary"), "{findings:?}");
+        }
+    }
+
+    #[test]
+    fn two_names_of_one_field_should_agree() {
+        // Vector 8 of reference/meta-capi.md 3.8 is the digest of mary@example.com.
+        const MARY: &str = "f1904cf1a9d73a55fa5de0ac823c4403ded71afd4c3248d00bdcd0866552bb79";
+        for (sent, disagrees) in [
+            (format!(r#"{{"email":" Mary@Example.com","em":"{MARY}"}}"#), false),
+            (format!(r#"{{"em":["x@y.io","{MARY}"],"email":"mary@example.com"}}"#), false),
+            (format!(r#"{{"email":"nonsense","em":"{MARY}"}}"#), false),
+            (format!(r#"{{"email":"john@example.com","em":"{MARY}"}}"#), true),
+            (r#"{"phone":"+1 650 555 1212","ph":"919876543210"}"#.to_owned(), true),
+        ] {
+            let (user_data, findings) = read(&sent);
+            let found = findings.iter().find(|found| found.code == Code::UserFieldsDisagree);
+            assert_eq!(found.is_some(), disagrees, "{sent}: {findings:?}");
+            assert!(!user_data.is_empty());
         }
     }
 

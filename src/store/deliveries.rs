@@ -34,7 +34,7 @@ pub struct Delivery {
     /// Its number in the log.
     pub seq: i64,
     /// When its event happened.
-    pub event_time: Timestamp,
+    pub expires_at: Timestamp,
     /// The frozen event.
     pub body: String,
     /// How often it was tried since it left the order; 0 for one that never did.
@@ -42,8 +42,8 @@ pub struct Delivery {
 }
 
 impl Planned for Delivery {
-    fn event_time(&self) -> Timestamp {
-        self.event_time
+    fn expires_at(&self) -> Timestamp {
+        self.expires_at
     }
     fn body(&self) -> &str {
         &self.body
@@ -196,7 +196,7 @@ impl Store {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let select = "SELECT d.seq, d.event_time, d.body, r.tries FROM retries r
+        let select = "SELECT d.seq, d.expires_at, d.body, r.tries FROM retries r
                       JOIN deliveries d ON d.seq = r.delivery
                       WHERE r.dataset = ?1 AND (r.due_at <= ?2 OR r.due_at > ?2 + 3600000)
                       ORDER BY r.due_at LIMIT ?3";
@@ -261,7 +261,7 @@ fn delivery_rows(
 fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     Ok(Delivery {
         seq: row.get(0)?,
-        event_time: Timestamp::from_seconds(row.get(1)?),
+        expires_at: Timestamp::from_millis(row.get(1)?),
         body: row.get(2)?,
         tries: row.get(3)?,
     })
@@ -277,7 +277,7 @@ fn log(
     let snapshot = connection.unchecked_transaction()?;
     let newest = "SELECT coalesce(max(seq), 0) FROM deliveries";
     let newest = snapshot.prepare_cached(newest)?.query_row([], |row| row.get(0))?;
-    let select = "SELECT seq, event_time, body, 0 FROM deliveries
+    let select = "SELECT seq, expires_at, body, 0 FROM deliveries
                   WHERE seq > ?2 AND dataset = ?1 ORDER BY seq";
     let mut run = LogRun { deliveries: Vec::new(), is_full: false, newest };
     let mut bytes = 0;

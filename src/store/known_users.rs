@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 
 use super::ProjectKey;
-use crate::core::user_data::UserData;
+use crate::core::user::User;
 
 /// Most users that are kept: some 20 MiB of hashes.
 const USERS_MAX: NonZeroUsize = NonZeroUsize::new(32_768).unwrap();
@@ -22,7 +22,7 @@ pub(super) struct KnownUsers(Mutex<Kept>);
 
 #[derive(Debug)]
 struct Kept {
-    users: LruCache<Key, Arc<UserData>>,
+    users: LruCache<Key, Arc<User>>,
     generation: u64,
 }
 
@@ -38,7 +38,7 @@ impl Default for KnownUsers {
 
 impl KnownUsers {
     /// The user, if kept.
-    pub(super) fn get(&self, key: &Key) -> Option<Arc<UserData>> {
+    pub(super) fn get(&self, key: &Key) -> Option<Arc<User>> {
         self.lock().users.get(key).cloned()
     }
 
@@ -48,7 +48,7 @@ impl KnownUsers {
     }
 
     /// Keeps what a look found, unless somebody signed up since it began.
-    pub(super) fn keep(&self, began: Generation, key: Key, user: Arc<UserData>) {
+    pub(super) fn keep(&self, began: Generation, key: Key, user: Arc<User>) {
         let mut kept = self.lock();
         if kept.generation == began.0 {
             kept.users.put(key, user);

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::writer::Books;
 use super::{DatasetKey, ProjectKey, Store, StoreError};
 use crate::core::time::Timestamp;
-use crate::core::user_data::UserData;
+use crate::core::user::User;
 
 /// A payment on its way into the books.
 #[derive(Debug, Clone)]
@@ -110,20 +110,20 @@ impl Store {
     pub async fn sign_up(
         &self,
         (project, user_id): (ProjectKey, String),
-        user_data: UserData,
+        signed_up: User,
         now: Timestamp,
     ) -> Result<Vec<HeldPayment>, StoreError> {
         let key = (project, user_id.clone());
         let work = move |books: &mut Books<'_>| {
             let older = user(books.connection, project, &user_id)?;
             let known = match older {
-                Some(older) => user_data.clone().correcting(older),
-                None => user_data.clone(),
+                Some(older) => signed_up.clone().correcting(older),
+                None => signed_up.clone(),
             };
-            let upsert = "INSERT INTO users (project, user_id, known_at, user_data)
+            let upsert = "INSERT INTO users (project, user_id, known_at, person)
                           VALUES (?1, ?2, ?3, ?4)
-                          ON CONFLICT DO UPDATE SET user_data = excluded.user_data";
-            let row = params![project.0, user_id, now.millis(), known.to_json()];
+                          ON CONFLICT DO UPDATE SET person = excluded.person";
+            let row = params![project.0, user_id, now.millis(), known.to_stored()];
             books.connection.prepare_cached(upsert)?.execute(row)?;
             held_of(books.connection, project, &user_id, now)
         };
@@ -181,7 +181,7 @@ impl Store {
 pub(super) fn users(
     connection: &Connection,
     users: &[(ProjectKey, String)],
-) -> Result<Vec<Option<UserData>>, StoreError> {
+) -> Result<Vec<Option<User>>, StoreError> {
     users.iter().map(|(project, user_id)| user(connection, *project, user_id)).collect()
 }
 
@@ -190,12 +190,12 @@ fn user(
     connection: &Connection,
     project: ProjectKey,
     user_id: &str,
-) -> Result<Option<UserData>, StoreError> {
-    let select = "SELECT user_data FROM users WHERE project = ?1 AND user_id = ?2";
+) -> Result<Option<User>, StoreError> {
+    let select = "SELECT person FROM users WHERE project = ?1 AND user_id = ?2";
     let mut statement = connection.prepare_cached(select)?;
     let text: Option<String> =
         statement.query_row(params![project.0, user_id], |row| row.get(0)).optional()?;
-    Ok(text.map(|text| UserData::from_stored(&text)))
+    Ok(text.map(|text| User::from_stored(&text)))
 }
 
 fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Entered, StoreError> {
@@ -221,11 +221,11 @@ fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Entered, StoreE
             .map(Entered::Duplicate)
             .ok_or_else(|| StoreError::from(rusqlite::Error::QueryReturnedNoRows));
     }
-    let append = "INSERT INTO deliveries (seq, dataset, payment, event_time, body)
+    let append = "INSERT INTO deliveries (seq, dataset, payment, expires_at, body)
                   VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut append = books.connection.prepare_cached(append)?;
-    for (delivery, (dataset, event_time, body)) in (first..).zip(&payment.deliveries) {
-        append.execute(params![delivery, dataset.0, seq, event_time.seconds(), body])?;
+    for (delivery, (dataset, expires_at, body)) in (first..).zip(&payment.deliveries) {
+        append.execute(params![delivery, dataset.0, seq, expires_at.millis(), body])?;
         books.state.ring(*dataset);
     }
     Ok(Entered::New)

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 use tillpost::core::delivery::DeathReason;
 use tillpost::core::time::Timestamp;
-use tillpost::core::user_data::UserData;
+use tillpost::core::user::User;
 use tillpost::store::{
     ACCEPTED, Attempt, DatasetKey, Dead, Entered, Entry, Lease, NewPayment, ProjectKey, Settlement,
     Store,
@@ -62,7 +62,7 @@ impl Ledger {
 
     async fn sign_up(&self, user: &str) -> Vec<i64> {
         let user = (self.project, user.to_owned());
-        let held = self.store.sign_up(user, UserData::default(), now()).await.expect("signed up");
+        let held = self.store.sign_up(user, User::default(), now()).await.expect("signed up");
         held.into_iter().map(|payment| payment.id).collect()
     }
 

@@ -10,6 +10,7 @@ use super::super::mapping::{Datasets, compile};
 use super::super::payment;
 use super::*;
 use crate::core::json;
+use crate::core::user::User;
 
 const NOW: i64 = 1_772_280_000;
 
@@ -24,7 +25,7 @@ fn decided(rule: &str, body: &str, user: &str) -> Decision {
     decide(Case {
         mapping: &mapping,
         payment: &payment,
-        user: Some(&UserData::from_stored(user)),
+        user: Some(&User::from_stored(&format!(r#"{{"user_data":{user}}}"#))),
         currency: None,
         record_id: "r1",
         now: Timestamp::from_seconds(NOW),
@@ -41,7 +42,7 @@ fn weights(decision: &Decision) -> Vec<(Code, Severity)> {
 fn said(rule: &str, event_data: &str) -> Vec<(Code, Severity)> {
     let body =
         format!(r#"{{"user_id":"1","amount":2000,"currency":"INR","event_data":{event_data}}}"#);
-    weights(&decided(rule, &body, ""))
+    weights(&decided(rule, &body, "{}"))
 }
 
 const PLAIN: &str = r#"event = "Purchase""#;
@@ -93,12 +94,20 @@ fn what_only_the_catalogue_needs_blocks_there_and_warns_elsewhere() {
 #[test]
 fn each_event_for_the_catalogue_needs_what_its_row_says() {
     // Linkrunner, "Meta Commerce Manager", required fields per event.
-    use Code::{ContentTypeMissing, IdsMissing, NumItemsMissing, OrderIdMissing};
+    use Code::{ContentTypeMissing, IdsMissing, NumItemsMissing, OrderIdMissing, Recommended};
     for (event, missing) in [
         ("Purchase", vec![IdsMissing, ContentTypeMissing, NumItemsMissing, OrderIdMissing]),
         ("AddToCart", vec![IdsMissing, ContentTypeMissing, NumItemsMissing]),
         ("ViewContent", vec![IdsMissing, ContentTypeMissing]),
-        ("Subscribe", vec![]),
+        ("Search", vec![IdsMissing, ContentTypeMissing, Recommended]),
+        ("InitiateCheckout", vec![Recommended]),
+        ("AddPaymentInfo", vec![Recommended]),
+        ("AddToWishlist", vec![Recommended]),
+        ("Subscribe", vec![Recommended]),
+        ("StartTrial", vec![Recommended]),
+        ("Lead", vec![]),
+        ("Donate", vec![]),
+        ("PageView", vec![]),
     ] {
         let found = said(&format!(r#"event = "{event}", profile = "catalog""#), "{}");
         let codes: Vec<Code> = found.into_iter().map(|(code, _)| code).collect();
@@ -131,7 +140,7 @@ fn a_value_needs_a_currency() {
         (r#"event = "Subscribe""#, true),
         (r#"event = "Subscribe", currency = "INR""#, false),
     ] {
-        let found = weights(&decided(rule, body, ""));
+        let found = weights(&decided(rule, body, "{}"));
         assert_eq!(found.contains(&(Code::CurrencyMissing, Error)), expected, "{rule}");
     }
 }
@@ -151,7 +160,9 @@ fn totals(currency: &str, lines: &[(u64, &str)], value: &str) -> bool {
         "order_id":"o","num_items":{pieces},"contents":[{}]}}}}"#,
         items.join(",")
     );
-    let found = weights(&decided(CATALOG, &body, ""));
+    // Values with a third decimal are what these rows are about.
+    let rule = r#"event = "Purchase", profile = "catalog", checks = { E236 = "off" }"#;
+    let found = weights(&decided(rule, &body, "{}"));
     assert!(found.is_empty() || found == [(Code::ValueDiffers, Warning)], "{body}: {found:?}");
     !found.is_empty()
 }
@@ -222,7 +233,7 @@ fn a_time_ahead_is_taken_as_now_for_a_minute() {
         let time = Timestamp::from_seconds(NOW).plus_millis(millis_ahead);
         let body =
             format!(r#"{{"user_id":"1","amount":5,"currency":"INR","occurred_at":"{time}"}}"#);
-        let decision = decided(CUSTOM, &body, "");
+        let decision = decided(CUSTOM, &body, "{}");
         assert_eq!(weights(&decision), expected, "{millis_ahead} ms ahead");
         for event in &decision.events {
             assert_eq!(event.event_time.seconds(), NOW, "{millis_ahead} ms ahead");
@@ -254,8 +265,122 @@ fn an_event_must_say_who_it_was() {
         let body = format!(
             r#"{{"user_id":"{user_id}","amount":5,"currency":"INR","user_data":{user_data}}}"#
         );
-        assert_eq!(weights(&decided(CUSTOM, &body, "")), expected, "{body}");
+        assert_eq!(weights(&decided(CUSTOM, &body, "{}")), expected, "{body}");
         let signed_up = format!(r#"{{"em":["{}"]}}"#, "a".repeat(64));
         assert_eq!(weights(&decided(CUSTOM, &body, &signed_up)), [], "known by signup: {body}");
+    }
+}
+
+#[test]
+fn a_mapping_file_weighs_findings() {
+    let event_data = complete_without(&["num_items"]);
+    for (weight, expected) in [
+        ("", vec![(Code::NumItemsMissing, Error)]),
+        (r#", checks = { E206 = "warn" }"#, vec![(Code::NumItemsMissing, Warning)]),
+        (r#", checks = { e206 = "off" }"#, vec![]),
+        (r#", checks = { E207 = "off" }"#, vec![(Code::NumItemsMissing, Error)]),
+    ] {
+        assert_eq!(said(&format!("{CATALOG}{weight}"), &event_data), expected, "{weight}");
+    }
+    let blocked = said(
+        &format!(r#"{CATALOG}, checks = {{ E213 = "block" }}"#),
+        &complete_without(&["content_ids"]),
+    );
+    assert_eq!(blocked, [(Code::IdsFromContents, Error)], "a note may block");
+}
+
+#[test]
+fn numbers_out_of_the_ordinary_are_mentioned() {
+    use Code::{NumberUnlikely, TooManyDecimals};
+    // ISO 4217: two decimals for INR, none for JPY, three for KWD. A double keeps 15 digits.
+    for (currency, value, quantity, price, expected) in [
+        ("INR", "10.5", 1, "10.50", vec![]),
+        ("INR", "10.505", 1, "10.505", vec![TooManyDecimals, TooManyDecimals]),
+        ("JPY", "10.5", 1, "10.5", vec![TooManyDecimals, TooManyDecimals]),
+        ("JPY", "10.0", 1, "10", vec![]),
+        ("KWD", "1.234", 1, "1.234", vec![]),
+        ("INR", "100000000000000", 1, "100000000000000", vec![]),
+        ("INR", "1000000000000000", 1, "1000000000000000", vec![NumberUnlikely, NumberUnlikely]),
+        ("INR", "10000", 10_000, "1", vec![]),
+        ("INR", "10001", 10_001, "1", vec![NumberUnlikely, NumberUnlikely]),
+    ] {
+        let body = format!(
+            r#"{{"user_id":"1","amount":{value},"currency":"{currency}","event_data":{{
+            "value":{value},"content_ids":["a"],"num_items":{quantity},
+            "contents":[{{"id":"a","quantity":{quantity},"item_price":{price}}}]}}}}"#
+        );
+        let found = weights(&decided(r#"event = "WalletTopup", custom_event = true"#, &body, "{}"));
+        let codes: Vec<Code> = found.into_iter().map(|(code, _)| code).collect();
+        assert_eq!(codes, expected, "{body}");
+    }
+}
+
+#[test]
+fn an_id_that_was_a_list_is_mentioned() {
+    for (ids, found) in [
+        (r#"["sku1","sku2"]"#, false),
+        (r#"["sku1,sku2"]"#, true),
+        (r#"["[sku1]"]"#, true),
+        (r#"["sku-1_2.3:4/5"]"#, false),
+    ] {
+        let said = said(CUSTOM, &format!(r#"{{"content_ids":{ids}}}"#));
+        assert_eq!(said.contains(&(Code::IdLooksLikeList, Warning)), found, "{ids}");
+    }
+}
+
+#[test]
+fn a_website_event_names_page_and_browser() {
+    let rule = r#"event = "Lead", currency = "INR", action_source = "website""#;
+    for (fields, expected) in [
+        ("", vec![(Code::PageMissing, Error), (Code::AgentMissing, Warning)]),
+        (r#","event_source_url":"https://a.io/""#, vec![(Code::AgentMissing, Warning)]),
+        (r#","event_source_url":"https://a.io/","client_user_agent":"Mozilla/5.0""#, vec![]),
+    ] {
+        let body = format!(r#"{{"user_id":"1","amount":5{fields}}}"#);
+        assert_eq!(weights(&decided(rule, &body, "{}")), expected, "{body}");
+    }
+}
+
+#[test]
+fn an_event_of_messages_names_its_channel_and_its_conversation() {
+    // meta-capi.md 2.2 and 5.4: the closed list, the channels, the ids in the samples.
+    let incomplete = |severity| (Code::MessagingIncomplete, severity);
+    for (event, fields, expected) in [
+        ("Purchase", "", vec![incomplete(Error)]),
+        ("Purchase", r#","messaging_channel":"whatsapp""#, vec![incomplete(Warning)]),
+        (
+            "Purchase",
+            r#","messaging_channel":"whatsapp","user_data":{"ctwa_clid":"c","page_id":"1"}"#,
+            vec![],
+        ),
+        (
+            "Purchase",
+            r#","messaging_channel":"messenger","user_data":{"page_id":"1","page_scoped_user_id":"2"}"#,
+            vec![],
+        ),
+        (
+            "Purchase",
+            r#","messaging_channel":"instagram","user_data":{"ig_account_id":"1","ig_sid":"2"}"#,
+            vec![],
+        ),
+        (
+            "Lead",
+            r#","messaging_channel":"messenger","user_data":{"page_id":"1","page_scoped_user_id":"2"}"#,
+            vec![incomplete(Error)],
+        ),
+    ] {
+        let rule = format!(
+            r#"event = "{event}", currency = "INR", action_source = "business_messaging", checks = {{ E201 = "off", E204 = "off", E206 = "off", E208 = "off" }}"#
+        );
+        let body = format!(r#"{{"user_id":"1","amount":5{fields}}}"#);
+        assert_eq!(weights(&decided(&rule, &body, "{}")), expected, "{event} {fields}");
+    }
+}
+
+#[test]
+fn a_currency_that_meta_refuses_blocks() {
+    for (currency, expected) in [("INR", vec![]), ("MRU", vec![(Code::CurrencyRefused, Error)])] {
+        let body = format!(r#"{{"user_id":"1","amount":5,"currency":"{currency}"}}"#);
+        assert_eq!(weights(&decided(CUSTOM, &body, "{}")), expected, "{currency}");
     }
 }

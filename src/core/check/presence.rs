@@ -1,4 +1,6 @@
-//! What an event must carry: a currency for Meta, and the rest for the catalogue.
+//! What an event must carry: a currency for Meta, the rest for the catalogue; and what it should.
+//!
+//! Which event needs what is the table of standard events, `meta::event_parameters`.
 //!
 //! Meta takes `content_ids` or `contents`. Neither is an error under `profile = "catalog"`; ids
 //! without `contents` only lose the prices, which is a warning for everybody.
@@ -11,17 +13,18 @@
 
 use super::Evidence;
 use crate::core::finding::{Code, Finding};
-use crate::core::meta::StandardEvent;
 
 pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
-    currency(evidence).into_iter().chain(commerce(evidence)).collect()
+    let lacks =
+        currency(evidence).into_iter().chain(refused_currency(evidence)).chain(commerce(evidence));
+    lacks.chain(recommended(evidence)).collect()
 }
 
 /// No value without a currency. A value there always is: the payment's amount at the least.
 fn currency(evidence: Evidence<'_>) -> Option<Finding> {
     let Evidence { event, sent, custom_data, .. } = evidence;
-    let demanded = event.standard().is_some_and(StandardEvent::demands_value);
-    let wanted = demanded || custom_data.value.is_some();
+    let required = event.standard().map_or(&[][..], |event| event.parameters().required);
+    let wanted = required.contains(&"currency") || custom_data.value.is_some();
     if !wanted || custom_data.currency.is_some() || sent.is_unreadable("currency") {
         return None;
     }
@@ -31,52 +34,105 @@ fn currency(evidence: Evidence<'_>) -> Option<Finding> {
     ))
 }
 
-/// What catalogue ads need of the three commerce events.
+/// Currencies of ISO 4217 that Meta was seen to refuse.
+///
+/// # Source
+/// A report of error 2804011 for MRU (reference/meta-capi.md 1.8).
+const REFUSED: [&str; 1] = ["MRU"];
+
+fn refused_currency(evidence: Evidence<'_>) -> Option<Finding> {
+    let currency = evidence.custom_data.currency?;
+    if !REFUSED.contains(&currency.code()) {
+        return None;
+    }
+    let says = format!("Meta takes no {}", currency.code());
+    let finding = Finding::in_body(Code::CurrencyRefused, "/event_data/currency", says);
+    Some(finding.help("send the value in a currency that Meta takes"))
+}
+
+/// One parameter that an event for the catalogue may lack.
+struct Lack {
+    /// As in the table of standard events.
+    key: &'static str,
+    /// The fields that would have given it: unreadable ones are not missing too.
+    sources: &'static [&'static str],
+    code: Code,
+    help: &'static str,
+}
+
+/// Every parameter of the catalogue, in the order in which a person would mend them.
+const LACKS: [Lack; 5] = [
+    Lack {
+        key: "content_ids",
+        sources: &["content_ids", "item_group_ids", "product_id", "contents"],
+        code: Code::IdsMissing,
+        help: r#"send the catalogue's ids: ["sku1"]"#,
+    },
+    Lack {
+        key: "contents",
+        sources: &["contents"],
+        code: Code::ContentsMissing,
+        help: r#"send [{"id": "sku1", "quantity": 2, "item_price": 1000}]"#,
+    },
+    Lack {
+        key: "content_type",
+        sources: &["content_type"],
+        code: Code::ContentTypeMissing,
+        help: "send `product` with content_ids, `product_group` with item_group_ids",
+    },
+    Lack {
+        key: "num_items",
+        sources: &["num_items"],
+        code: Code::NumItemsMissing,
+        help: "send the sum of the quantities",
+    },
+    Lack {
+        key: "order_id",
+        sources: &["order_id"],
+        code: Code::OrderIdMissing,
+        help: "send the shop's id of the order",
+    },
+];
+
+/// What catalogue ads need of the event.
 fn commerce(evidence: Evidence<'_>) -> Vec<Finding> {
-    use StandardEvent::{AddToCart, Purchase, ViewContent};
-    let Some(event @ (Purchase | AddToCart | ViewContent)) = evidence.event.standard() else {
-        return Vec::new();
-    };
-    let Evidence { sent, custom_data, .. } = evidence;
-    let counted = matches!(event, Purchase | AddToCart);
-    let rows = [
-        (
-            custom_data.content_ids.is_empty(),
-            ["content_ids", "item_group_ids", "product_id", "contents"].as_slice(),
-            Code::IdsMissing,
-            r#"send the catalogue's ids: ["sku1"]"#,
-        ),
-        (
-            custom_data.contents.is_empty() && !custom_data.content_ids.is_empty(),
-            &["contents"],
-            Code::ContentsMissing,
-            r#"send [{"id": "sku1", "quantity": 2, "item_price": 1000}]"#,
-        ),
-        (
-            custom_data.content_type.is_none(),
-            &["content_type"],
-            Code::ContentTypeMissing,
-            "send `product` with content_ids, `product_group` with item_group_ids",
-        ),
-        (
-            counted && custom_data.num_items.is_none(),
-            &["num_items"],
-            Code::NumItemsMissing,
-            "send the sum of the quantities",
-        ),
-        (
-            event == Purchase && custom_data.order_id.is_none(),
-            &["order_id"],
-            Code::OrderIdMissing,
-            "send the shop's id of the order",
-        ),
-    ];
-    rows.into_iter()
-        .filter(|(missing, keys, ..)| *missing && !keys.iter().any(|key| sent.is_unreadable(key)))
-        .map(|(_, keys, code, help)| {
-            let says = format!("a {} for the catalogue needs `{}`", event.as_str(), keys[0]);
-            let finding = Finding::in_body(code, format!("/event_data/{}", keys[0]), says);
-            finding.weighing(evidence.for_catalog(code)).help(help)
+    let Some(event) = evidence.event.standard() else { return Vec::new() };
+    let wanted = event.parameters().catalog;
+    let lacks =
+        LACKS.iter().filter(|lack| wanted.contains(&lack.key) && is_absent(evidence, lack.key));
+    lacks
+        .filter(|lack| !lack.sources.iter().any(|key| evidence.sent.is_unreadable(key)))
+        .map(|lack| {
+            let says = format!("a {event} for the catalogue needs `{}`", lack.key);
+            let finding = Finding::in_body(lack.code, format!("/event_data/{}", lack.key), says);
+            finding.weighing(evidence.for_catalog(lack.code)).help(lack.help)
         })
         .collect()
+}
+
+/// What makes the event worth more, in one note.
+fn recommended(evidence: Evidence<'_>) -> Option<Finding> {
+    let event = evidence.event.standard()?;
+    let all = event.parameters().recommended.iter().copied();
+    let absent: Vec<&str> =
+        all.filter(|key| is_absent(evidence, key) && !evidence.sent.is_unreadable(key)).collect();
+    let first = absent.first()?;
+    let says = format!("a {event} teaches Meta more with `{}`", absent.join("` and `"));
+    let finding = Finding::in_body(Code::Recommended, format!("/event_data/{first}"), says);
+    Some(finding.help("send it in `event_data`, or silence this note with `checks` in the mapping"))
+}
+
+/// Whether the event lacks a parameter of Meta's. Prices are missed only beside ids.
+fn is_absent(evidence: Evidence<'_>, key: &str) -> bool {
+    let custom_data = evidence.custom_data;
+    match key {
+        "value" => custom_data.value.is_none(),
+        "currency" => custom_data.currency.is_none(),
+        "content_ids" => custom_data.content_ids.is_empty(),
+        "contents" => custom_data.contents.is_empty() && !custom_data.content_ids.is_empty(),
+        "content_type" => custom_data.content_type.is_none(),
+        "num_items" => custom_data.num_items.is_none(),
+        "order_id" => custom_data.order_id.is_none(),
+        other => custom_data.properties.iter().all(|(name, _)| name != other),
+    }
 }

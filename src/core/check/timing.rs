@@ -8,17 +8,17 @@
 
 use super::Evidence;
 use crate::core::finding::{Code, Finding};
-use crate::core::meta::AGE_MAX_MILLIS;
+use crate::core::meta::ActionSource;
 use crate::core::time::Timestamp;
 
 /// Furthest into the future that counts as now, in milliseconds.
 pub const FUTURE_MAX_MILLIS: i64 = 60_000;
 
-/// Whether an event of this time is older than Meta takes when it arrives at `arrival`.
+/// The latest moment at which Meta takes an event of this time and source.
 #[must_use]
-pub const fn is_too_old(time: Timestamp, arrival: Timestamp) -> bool {
+pub fn expiry(time: Timestamp, source: ActionSource) -> Timestamp {
     // Meta compares whole seconds: the fraction of ours that `event_time` drops counts as age.
-    arrival.millis() - time.seconds() * 1_000 > AGE_MAX_MILLIS
+    Timestamp::from_seconds(time.seconds()).plus_millis(source.age_max_millis())
 }
 
 pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {

@@ -18,7 +18,8 @@ use super::{Caution, Context, Field, Hashed, Kept, Refusal, hash, normalise, tex
 /// Number in meta-capi.md 3.8, field, input, normalised text, source, SHA-256.
 type Row = (u8, Field, &'static str, &'static str, &'static str, &'static str);
 
-const CONTEXT: Context = Context { country: None, today: date(2026, 11, 21) };
+const CONTEXT: Context =
+    Context { country: None, default_country: None, today: date(2026, 11, 21) };
 
 /// Digest of the empty string, vector 97.
 const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -1,11 +1,17 @@
 //! Phone numbers for `ph`.
 //!
-//! In: folded text. Out: digits with the country code first, or a refusal. Deliberately absent:
-//! guessing a country code. A number in national form is hashed as it stands; completing it from
-//! a mapping's `default_country` is a step of its own, before this one.
+//! In: folded text, and the country of numbers in national form where a mapping names one. Out:
+//! digits with the country code first, or a refusal. Deliberately absent: guessing a country code.
+//! Without a `default_country` the digits are hashed as they stand, which is what Meta's own code
+//! does; with one, libphonenumber's rules complete the number and take out a trunk zero.
 //! Source: Meta, "Customer Information Parameters", row `ph` (no symbols, letters or leading
 //! zeros); the length is that of Meta's Ruby and Node SDKs.
 
+use rlibphonenumber::{
+    NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, Region,
+};
+
+use super::country::CountryCode;
 use super::refusal::Refusal;
 use super::text;
 
@@ -14,11 +20,61 @@ const DIGITS_MIN: usize = 7;
 /// Most digits. Source: Meta's Ruby and Node SDKs (E.164 itself ends at 15).
 const DIGITS_MAX: usize = 16;
 
-/// Keeps the digits, as ASCII and without leading zeros.
-pub(super) fn normalise(text: &str) -> Result<String, Refusal> {
+/// Keeps the digits, as ASCII and without leading zeros; completes a national number where
+/// `default_country` says with what.
+pub(super) fn normalise(
+    text: &str,
+    default_country: Option<CountryCode>,
+) -> Result<String, Refusal> {
     if has_extension(text) {
         return Err(Refusal::PhoneExtension);
     }
+    let digits = digits(text)?;
+    let completed = default_country.and_then(|country| completed(text, &digits, country));
+    Ok(completed.unwrap_or(digits))
+}
+
+/// The number with its country code, if libphonenumber knows what to make of it.
+///
+/// `digits` are those of `text` without leading zeros. A number that begins with `+` or `00` names
+/// its country; so does one that is no number of `country` but one of the world.
+fn completed(text: &str, digits: &str, country: CountryCode) -> Option<String> {
+    if is_international(text) {
+        return parsed(&format!("+{digits}"), None).map(|number| written(&number));
+    }
+    let region = Region::try_from(country.as_str().to_ascii_uppercase().as_str()).ok()?;
+    let ascii: String =
+        text.chars().filter_map(text::digit).map(|digit| char::from(b'0' + digit)).collect();
+    let national = parsed(&ascii, Some(region))?;
+    if PHONE_NUMBER_UTIL.is_valid_number(&national) {
+        return Some(written(&national));
+    }
+    let of_the_world = parsed(&format!("+{digits}"), None);
+    if of_the_world.is_some_and(|number| PHONE_NUMBER_UTIL.is_valid_number(&number)) {
+        return Some(digits.to_owned());
+    }
+    // A number that only its own town can dial is not the whole number.
+    let possible = PHONE_NUMBER_UTIL.is_possible_number_with_reason(&national);
+    (possible == Ok(NumberLengthType::IsPossible)).then(|| written(&national))
+}
+
+fn is_international(text: &str) -> bool {
+    let start = text.trim_start_matches(|c| text::digit(c).is_none() && !matches!(c, '+' | '＋'));
+    let mut digits = start.chars().filter_map(text::digit);
+    start.starts_with(['+', '＋']) || (digits.next() == Some(0) && digits.next() == Some(0))
+}
+
+fn parsed(text: &str, region: Option<Region>) -> Option<PhoneNumber> {
+    PHONE_NUMBER_UTIL.parse(text, region).ok()
+}
+
+fn written(number: &PhoneNumber) -> String {
+    let written = PHONE_NUMBER_UTIL.format(number, PhoneNumberFormat::E164);
+    written.trim_start_matches('+').to_owned()
+}
+
+/// The digits as ASCII, without leading zeros.
+fn digits(text: &str) -> Result<String, Refusal> {
     let mut digits = String::with_capacity(DIGITS_MAX);
     for digit in text.chars().filter_map(text::digit).skip_while(|&digit| digit == 0) {
         if digits.len() == DIGITS_MAX {
@@ -46,7 +102,7 @@ fn begins_with_digit(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::normalise;
+    use super::{CountryCode, normalise};
     use crate::core::customer::Refusal::{self, PhoneExtension, PhoneLength};
 
     #[test]
@@ -82,7 +138,37 @@ mod tests {
             ("16505551212😀²", Ok("16505551212"), "no decimal digits"),
         ];
         for &(text, expected, source) in rows {
-            assert_eq!(normalise(text), expected.map(Into::into), "{text}: {source}");
+            assert_eq!(normalise(text, None), expected.map(Into::into), "{text}: {source}");
+        }
+    }
+
+    #[test]
+    fn a_national_number_is_completed() {
+        // The numbering plans of ITU-T E.164's national annexes, as libphonenumber holds them.
+        for (text, country, expected, source) in [
+            ("98765 43210", "in", "919876543210", "mobile"),
+            ("098765 43210", "in", "919876543210", "trunk zero"),
+            ("919876543210", "in", "919876543210", "country code without a plus"),
+            ("0091 98765 43210", "in", "919876543210", "00 is the way abroad"),
+            ("+44 (0)20 7946 0958", "in", "442079460958", "a plus names the country; (0) goes"),
+            ("+442079460958", "us", "442079460958", "a plus names the country"),
+            ("16505551212", "in", "16505551212", "no Indian number, but one of the world"),
+            ("020 7946 0958", "gb", "442079460958", "trunk zero"),
+            (
+                "07700 900123",
+                "gb",
+                "447700900123",
+                "possible, though nobody's (Ofcom's drama range)",
+            ),
+            ("(650) 555-1212", "us", "16505551212", "Meta's worked example with country US"),
+            ("8 495 123-45-67", "ru", "74951234567", "trunk 8"),
+            ("06 1234 5678", "it", "390612345678", "Italy keeps its zero"),
+            ("+39 06 1234 5678", "us", "390612345678", "Italy keeps its zero"),
+            ("٠٥٠١٢٣٤٥٦٧", "ae", "971501234567", "Arabic-Indic digits"),
+            ("1234567", "in", "1234567", "no number anywhere: the digits as they stand"),
+        ] {
+            let country = CountryCode::read(country);
+            assert_eq!(normalise(text, country).as_deref(), Ok(expected), "{text}: {source}");
         }
     }
 }

@@ -59,7 +59,7 @@ fn decided(mapping: &Mapping, body: &str, known: bool) -> Decision {
     let json = json::read(body.as_bytes()).expect(body);
     let received = Timestamp::from_seconds(NOW);
     let payment = read(json, received).value.expect(body);
-    let user = UserData::default();
+    let user = User::default();
     let case = Case {
         mapping,
         payment: &payment,
@@ -178,11 +178,91 @@ fn an_app_event_needs_a_device_or_another_source() {
         (r#"action_source = "website""#, vec![Code::PageMissing], None),
         (r#"profile = "plain""#, vec![], Some("system_generated")),
     ] {
-        let mapping = one_rule(&format!(r#"{{ event = "Subscribe", currency = "INR", {rule} }}"#));
-        let decision = decided(&mapping, r#"{"user_id":"1","amount":5}"#, true);
+        let mapping = one_rule(&format!(r#"{{ event = "Lead", currency = "INR", {rule} }}"#));
+        let body = r#"{"user_id":"1","amount":5,"client_user_agent":"x"}"#;
+        let decision = decided(&mapping, body, true);
         assert_eq!(codes(&decision), expected, "{rule}");
         let sent = decision.events.first().map(|_| body_of(&decision)["action_source"].clone());
         assert_eq!(sent, source.map(Into::into), "{rule}");
+    }
+}
+
+#[test]
+fn an_app_event_carries_the_device_of_the_payment_or_of_the_signup() {
+    let device = |version: &str| {
+        format!(
+            r#"{{"advertiser_tracking_enabled":1,"extinfo":["a2","","","","{version}","","","","","","","","","","",""]}}"#
+        )
+    };
+    let known = format!(r#"{{"user_data":{{}},"app_data":{}}}"#, device("13"));
+    let rule =
+        r#"{ event = "Lead", currency = "INR", action_source = "app", without_device = "other" }"#;
+    let mapping = one_rule(rule);
+    for (user, own, source, version) in [
+        ("{}", None, "other", None),
+        (known.as_str(), None, "app", Some("13")),
+        (known.as_str(), Some(device("14")), "app", Some("14")),
+        ("{}", Some(device("14")), "app", Some("14")),
+    ] {
+        let own = own.map(|device| format!(r#","app_data":{device}"#)).unwrap_or_default();
+        let body = format!(r#"{{"user_id":"1","amount":5{own}}}"#);
+        let json = json::read(body.as_bytes()).expect("JSON");
+        let payment = read(json, Timestamp::from_seconds(NOW)).value.expect("a payment");
+        let decision = decide(Case {
+            mapping: &mapping,
+            payment: &payment,
+            user: Some(&User::from_stored(user)),
+            currency: None,
+            record_id: "r1",
+            now: Timestamp::from_seconds(NOW),
+        });
+        let event = body_of(&decision);
+        assert_eq!(event["action_source"], source, "{body}");
+        assert_eq!(event["app_data"]["extinfo"][4].as_str(), version, "{body}");
+    }
+}
+
+#[test]
+fn limited_data_use_is_the_senders_choice_before_the_files() {
+    let mapping = one_rule(
+        r#"{ event = "Lead", currency = "INR", limited_data_use = { country = 1, state = 1000 } }"#,
+    );
+    for (own, options, state) in [
+        ("", r#"["LDU"]"#, Some(1_000)),
+        (r#","data_processing_options":[]"#, "[]", None),
+        (
+            r#","data_processing_options":["LDU"],"data_processing_options_country":0,"data_processing_options_state":0"#,
+            r#"["LDU"]"#,
+            Some(0),
+        ),
+    ] {
+        let decision = decided(&mapping, &format!(r#"{{"user_id":"1","amount":5{own}}}"#), true);
+        let event = body_of(&decision);
+        assert_eq!(event["data_processing_options"].to_string(), options, "{own}");
+        assert_eq!(event["data_processing_options_state"].as_i64(), state, "{own}");
+    }
+    let unknown = r#"{"user_id":"1","amount":5,"data_processing_options":["ldu"]}"#;
+    assert_eq!(codes(&decided(&mapping, unknown, true)), [Code::DataProcessingUnknown]);
+}
+
+#[test]
+fn a_physical_store_may_report_for_sixty_two_days() {
+    const DAY: i64 = 24 * 3_600;
+    for (source, days, verdict) in [
+        ("physical_store", 61, Verdict::Forward),
+        ("physical_store", 63, Verdict::Skip),
+        ("system_generated", 6, Verdict::Forward),
+        ("system_generated", 8, Verdict::Skip),
+    ] {
+        let rule = format!(r#"{{ event = "Lead", currency = "INR", action_source = "{source}" }}"#);
+        let time = NOW - days * DAY;
+        let body = format!(r#"{{"user_id":"1","amount":5,"occurred_at":{time}}}"#);
+        let decision = decided(&one_rule(&rule), &body, true);
+        assert_eq!(decision.verdict, verdict, "{source} {days}");
+        let window = if source == "physical_store" { 62 } else { 7 };
+        for event in &decision.events {
+            assert_eq!(event.expires_at.seconds(), time + window * DAY, "{source}");
+        }
     }
 }
 
@@ -242,7 +322,7 @@ fn a_value_goes_out_with_its_own_currency() {
         let json = json::read(body.as_bytes()).unwrap();
         let now = Timestamp::from_seconds(NOW);
         let payment = read(json, now).value.unwrap();
-        let user = UserData::default();
+        let user = User::default();
         let case = Case {
             mapping: &mapping,
             payment: &payment,
@@ -295,7 +375,7 @@ proptest! {
         let json = body.to_string();
         let Some(payment) = read(json::read(json.as_bytes()).unwrap(), Timestamp::from_seconds(NOW)).value
         else { return Ok(()) };
-        let user = UserData::default();
+        let user = User::default();
         let now = Timestamp::from_seconds(NOW);
         let case = Case { mapping: &mapping, payment: &payment, user: Some(&user), currency: None, record_id: "r", now };
         let decision = decide(case);

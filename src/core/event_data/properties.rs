@@ -26,13 +26,21 @@ enum Standard {
     Status,
     /// One of three words.
     Delivery,
+    /// An object of three ids of a shop.
+    Store,
 }
+
+/// The ids of a shop.
+///
+/// # Source
+/// Meta, "Conversions API / Offline events", `store_data`.
+const STORE: [&str; 3] = ["store_page_id", "brand_page_id", "store_code"];
 
 /// Meta's parameters that have no field of their own in [`super::EventData`].
 ///
 /// # Source
 /// Meta, "Conversions API / Parameters / Custom data".
-const STANDARD: [(&str, Standard); 11] = [
+const STANDARD: [(&str, Standard); 12] = [
     ("content_category", Standard::Text),
     ("content_name", Standard::Text),
     ("search_string", Standard::Text),
@@ -44,6 +52,7 @@ const STANDARD: [(&str, Standard); 11] = [
     ("net_revenue", Standard::Number),
     ("status", Standard::Status),
     ("delivery_category", Standard::Delivery),
+    ("store_data", Standard::Store),
 ];
 
 /// Reads every field that is not one of [`KNOWN`].
@@ -64,6 +73,7 @@ impl<'a> Reader<'a> {
     fn standard(&mut self, key: &'static str, kind: Standard, value: &Json<'a>) -> Option<String> {
         match kind {
             Standard::Id => self.quoted_word(key, value),
+            Standard::Store => self.store(key, value),
             Standard::Number => self.number(key, value).map(|number| number.to_string()),
             Standard::Status if matches!(value, Json::Bool(_)) => Some(value.to_string()),
             Standard::Text | Standard::Status | Standard::Delivery => {
@@ -80,6 +90,24 @@ impl<'a> Reader<'a> {
                 Some(value.to_string())
             }
         }
+    }
+
+    /// The ids of a shop, as one object of texts.
+    fn store(&mut self, key: &'static str, value: &Json<'a>) -> Option<String> {
+        let fields = json::fields(value).filter(|fields| {
+            let known = |name: &str| STORE.contains(&name);
+            fields.iter().all(|(name, id)| known(name) && json::text_or_number(id).is_some())
+        });
+        let Some(fields) = fields else {
+            let says = format!("`{key}` must be an object of {}", one_of(STORE));
+            self.unreadable(Code::KindOfField, key, says, r#"send {"store_code": "…"}"#);
+            return None;
+        };
+        let member = |(name, id): &(std::borrow::Cow<'_, str>, Json<'_>)| {
+            let id = json::text_or_number(id).unwrap_or_default();
+            format!("{}:{}", json::quoted(name), json::quoted(id))
+        };
+        Some(format!("{{{}}}", fields.iter().map(member).collect::<Vec<_>>().join(",")))
     }
 
     fn quoted_word(&mut self, key: &'static str, value: &Json<'a>) -> Option<String> {

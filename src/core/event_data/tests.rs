@@ -150,10 +150,10 @@ fn numbers_are_exact_and_never_negative() {
         (r#"{"num_items":1.5}"#, "{}", &[(KIND, "/num_items")]),
         (r#"{"num_items":-1}"#, "{}", &[(KIND, "/num_items")]),
         (r#"{"currency":"Rs"}"#, "{}", &[(Code::CurrencyUnknown, "/currency")]),
-        (r#"{"currency":356}"#, "{}", &[(Code::CurrencyUnknown, "/currency")]),
+        (r#"{"currency":356}"#, "{}", &[(Code::KindOfField, "/currency")]),
         (r#"{"currency":"inr"}"#, r#"{"currency":"INR"}"#, &[]),
         (r#"{"content_type":"Product"}"#, "{}", &[(Code::ContentTypeUnknown, "/content_type")]),
-        (r#"{"content_type":5}"#, "{}", &[(Code::ContentTypeUnknown, "/content_type")]),
+        (r#"{"content_type":5}"#, "{}", &[(Code::KindOfField, "/content_type")]),
     ]);
 }
 

@@ -3,16 +3,19 @@
 //! In: the text, and the datasets that exist where that is known. Out: a mapping, unless an error
 //! forbids it, and findings with their place. Nothing here reads a file.
 
+mod settings;
+
 use std::collections::BTreeSet;
 
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{DatasetName, Forward, Mapping, MappingVersion, Rule};
-use crate::core::check::Profile;
+use crate::core::check::{Profile, Weights};
+use crate::core::customer::CountryCode;
 use crate::core::finding::{At, Code, Finding, Findings, Severity};
 use crate::core::meta::standard_event::CUSTOM_NAME_CHARS_MAX;
-use crate::core::meta::{ActionSource, EventName, StandardEvent};
+use crate::core::meta::{ActionSource, DataProcessing, EventName, StandardEvent};
 use crate::core::money::Currency;
 use crate::core::names::{one_of, suggestion};
 use crate::core::payment::{PaymentStatus, PaymentType};
@@ -46,13 +49,15 @@ pub fn compile(source: &str, datasets: Datasets<'_>) -> (Option<Mapping>, Findin
     let mut file = Table::new(parsed.get_ref(), 0..0, CODES);
     version(&mut file, &mut findings);
     file.text("description", &mut findings);
-    let mut compiler = Compiler { datasets, defaults: Settings::default(), findings };
+    let defaults = Settings::default();
+    let mut compiler = Compiler { datasets, defaults, default_country: None, findings };
     compiler.defaults(&mut file);
     let rules = compiler.payments(&mut file);
+    let default_country = compiler.default_country;
     let mut findings = compiler.findings;
     file.finish(&mut findings);
     let findings = settled(findings, CODES);
-    let mapping = Mapping { version: MappingVersion::of(source), rules };
+    let mapping = Mapping { version: MappingVersion::of(source), default_country, rules };
     ((!findings.has_error()).then_some(mapping), findings)
 }
 
@@ -80,11 +85,14 @@ struct Settings {
     without_device: Option<Option<ActionSource>>,
     currency: Option<Currency>,
     profile: Option<Profile>,
+    data_processing: Option<DataProcessing>,
+    checks: Weights,
 }
 
 struct Compiler<'d> {
     datasets: Datasets<'d>,
     defaults: Settings,
+    default_country: Option<CountryCode>,
     findings: Findings,
 }
 
@@ -92,6 +100,7 @@ impl Compiler<'_> {
     fn defaults(&mut self, file: &mut Table<'_, '_>) {
         if let Some(mut table) = file.table("defaults", &mut self.findings) {
             self.defaults = self.settings(&mut table);
+            self.default_country = settings::default_country(&mut table, &mut self.findings);
             table.finish(&mut self.findings);
         }
     }
@@ -225,6 +234,8 @@ impl Compiler<'_> {
             without_device: own.without_device.or(defaults.without_device).unwrap_or(None),
             currency: own.currency.or(defaults.currency),
             profile: own.profile.or(defaults.profile).unwrap_or(Profile::Plain),
+            data_processing: own.data_processing.or(defaults.data_processing),
+            checks: own.checks.completed_with(&defaults.checks),
         }))
     }
 
@@ -238,11 +249,13 @@ impl Compiler<'_> {
             datasets,
             statuses: table.words("statuses", PaymentStatus::ALL, PaymentStatus::as_str, findings),
             action_source: action_source.map(|word| word.value),
-            without_device: without_device(table, findings),
-            currency: currency(table, findings),
+            without_device: settings::without_device(table, findings),
+            currency: settings::currency(table, findings),
             profile: table
                 .word("profile", Profile::ALL, Profile::as_str, findings)
                 .map(|word| word.value),
+            data_processing: settings::limited_data_use(table, findings),
+            checks: settings::checks(table, findings),
         }
     }
 
@@ -330,28 +343,4 @@ impl Compiler<'_> {
         }
         Some(EventName::Custom(name.value.to_owned()))
     }
-}
-
-/// `"block"`, or another action source.
-#[expect(clippy::option_option, reason = "absent, or `block`, which is no source")]
-fn without_device(
-    table: &mut Table<'_, '_>,
-    findings: &mut Findings,
-) -> Option<Option<ActionSource>> {
-    let words: Vec<Option<ActionSource>> = std::iter::once(None)
-        .chain(ActionSource::ALL.iter().copied().filter(|s| *s != ActionSource::App).map(Some))
-        .collect();
-    let spelling = |word: Option<ActionSource>| word.map_or("block", ActionSource::as_str);
-    table.word("without_device", &words, spelling, findings).map(|word| word.value)
-}
-
-fn currency(table: &mut Table<'_, '_>, findings: &mut Findings) -> Option<Currency> {
-    let text = table.text("currency", findings)?;
-    let found = Currency::read(text.value);
-    if found.is_none() {
-        let says = format!("`{}` is not an ISO 4217 currency", text.value);
-        let finding = Finding::new(Code::MappingWord, At::Span(text.span), says);
-        findings.push(finding.help("write three letters such as \"INR\""));
-    }
-    found
 }

@@ -11,7 +11,9 @@ use std::borrow::Cow;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 
-use super::EventName;
+use super::{
+    AGE_MAX_IN_STORE_MILLIS, AGE_MAX_MILLIS, AppData, DataProcessing, EventFields, EventName,
+};
 use crate::core::money::{Amount, Currency};
 use crate::core::names::closed_list;
 use crate::core::user_data::UserData;
@@ -37,6 +39,27 @@ closed_list! {
         BusinessMessaging = "business_messaging",
         /// Somewhere else.
         Other = "other",
+    }
+}
+
+impl ActionSource {
+    /// Oldest event of this source that Meta takes, in milliseconds before it arrives.
+    ///
+    /// # Source
+    /// Meta, "Conversions API / Parameters / Server event", `event_time`; "/ Offline events".
+    #[must_use]
+    pub const fn age_max_millis(self) -> i64 {
+        match self {
+            Self::PhysicalStore => AGE_MAX_IN_STORE_MILLIS,
+            Self::Email
+            | Self::Website
+            | Self::App
+            | Self::PhoneCall
+            | Self::Chat
+            | Self::SystemGenerated
+            | Self::BusinessMessaging
+            | Self::Other => AGE_MAX_MILLIS,
+        }
     }
 }
 
@@ -138,11 +161,17 @@ pub struct ServerEvent<'a> {
     pub event_id: &'a EventId,
     /// Where it happened.
     pub action_source: ActionSource,
-    /// On which page, for websites.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub event_source_url: Option<&'a str>,
+    /// Pages, opting out, an earlier event.
+    #[serde(flatten)]
+    pub fields: &'a EventFields,
+    /// What Meta may do with it.
+    #[serde(flatten)]
+    pub data_processing: Option<DataProcessing>,
     /// Whose it is.
     pub user_data: &'a UserData,
+    /// On which device, for apps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_data: Option<&'a AppData>,
     /// What was bought.
     pub custom_data: &'a CustomData<'a>,
 }
@@ -226,8 +255,10 @@ mod tests {
             event_time: 1_772_280_000,
             event_id: &EventId::new("DEFAULT.ABC"),
             action_source: ActionSource::SystemGenerated,
-            event_source_url: None,
+            fields: &EventFields::default(),
+            data_processing: None,
             user_data: &UserData::default(),
+            app_data: None,
             custom_data: &custom_data,
         };
         assert_eq!(
@@ -240,5 +271,36 @@ mod tests {
                 r#""content_type":"product","num_items":2,"order_id":"order_id_1234","score":1.50}}"#,
             )
         );
+    }
+
+    #[test]
+    fn limited_data_use_is_three_members_of_the_event() {
+        use super::super::data_processing::Region;
+        let event = |choice| {
+            let event = ServerEvent {
+                event_name: &EventName::Standard(StandardEvent::Lead),
+                event_time: 1,
+                event_id: &EventId::new("a"),
+                action_source: ActionSource::Other,
+                fields: &EventFields { opt_out: Some(true), ..EventFields::default() },
+                data_processing: choice,
+                user_data: &UserData::default(),
+                app_data: None,
+                custom_data: &CustomData::default(),
+            };
+            event.freeze()
+        };
+        let head = r#"{"event_name":"Lead","event_time":1,"event_id":"a","action_source":"other","opt_out":true"#;
+        let tail = r#","user_data":{},"custom_data":{}}"#;
+        for (choice, members) in [
+            (None, ""),
+            (Some(DataProcessing::Unrestricted), r#","data_processing_options":[]"#),
+            (
+                Some(DataProcessing::limited(Region::read(1, 1_000))),
+                r#","data_processing_options":["LDU"],"data_processing_options_country":1,"data_processing_options_state":1000"#,
+            ),
+        ] {
+            assert_eq!(event(choice), format!("{head}{members}{tail}"));
+        }
     }
 }

@@ -49,17 +49,6 @@ closed_list! {
     }
 }
 
-impl StandardEvent {
-    /// Whether Meta refuses the event without a value and a currency.
-    ///
-    /// # Source
-    /// Meta, "Meta Pixel / Reference", Purchase; error subcodes 2804009 and 2804010.
-    #[must_use]
-    pub const fn demands_value(self) -> bool {
-        matches!(self, Self::Purchase)
-    }
-}
-
 /// What an event is called at Meta.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventName {

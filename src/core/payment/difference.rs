@@ -9,15 +9,22 @@ use crate::core::finding::{Code, Finding};
 use crate::core::json::{self, Json};
 
 /// The fields that are compared, in the order in which a person would read them.
-const COMPARED: [&str; 8] = [
+const COMPARED: [&str; 15] = [
     "user_id",
     "status",
     "amount",
     "currency",
     "occurred_at",
     "event_source_url",
+    "referrer_url",
+    "opt_out",
+    "data_processing_options",
+    "original_event_data",
+    "customer_segmentation",
+    "messaging_channel",
     "event_data",
     "user_data",
+    "app_data",
 ];
 
 /// Compares field by field.

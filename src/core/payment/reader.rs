@@ -121,6 +121,11 @@ impl<'f, 'a> BodyReader<'f, 'a> {
 
     /// A time that may be absent: RFC 3339 or Unix seconds.
     pub fn time(&mut self, key: &str) -> Option<Timestamp> {
+        let value = self.get(key)?;
+        if json::text_or_number(value).is_none() {
+            self.kind(key, "a time (RFC 3339 text or Unix seconds)", value);
+            return None;
+        }
         let text = self.text(key, TEXT_CHARS_MAX, json::text_or_number)?;
         match Timestamp::read(&text) {
             Ok(time) => Some(time),

@@ -20,12 +20,12 @@ CREATE TABLE datasets (
     lease_until INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- user_data: hashed identifiers, as JSON. Clear ones are never stored.
+-- person: hashed identifiers and the data of a device, as JSON. Clear ones are never stored.
 CREATE TABLE users (
     project   INTEGER NOT NULL,
     user_id   TEXT NOT NULL,
     known_at  INTEGER NOT NULL,
-    user_data TEXT NOT NULL,
+    person    TEXT NOT NULL,
     PRIMARY KEY (project, user_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -78,12 +78,13 @@ CREATE TABLE held_payments (
 CREATE UNIQUE INDEX held_payments_key ON held_payments (project, payment_id, type, user_id);
 CREATE INDEX held_payments_user ON held_payments (project, user_id);
 
--- The log: one frozen event on its way to one dataset. event_time in Unix seconds.
+-- The log: one frozen event on its way to one dataset. expires_at: the latest moment at which Meta
+-- takes it, in milliseconds.
 CREATE TABLE deliveries (
     seq        INTEGER PRIMARY KEY,
     dataset    INTEGER NOT NULL,
     payment    INTEGER NOT NULL,
-    event_time INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
     body       TEXT NOT NULL
 ) STRICT;
 

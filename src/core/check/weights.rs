@@ -1,0 +1,69 @@
+//! What a mapping file says a finding weighs: `checks = { E207 = "block", E235 = "off" }`.
+//!
+//! In: findings at the severity of their codes. Out: the same at the severity the file wants, or
+//! without those that are off.
+
+use crate::core::finding::{Code, Finding, Findings, Severity};
+use crate::core::names::closed_list;
+
+closed_list! {
+    /// What a mapping file may do with a code.
+    pub enum Weight {
+        /// The event is blocked.
+        Block = "block",
+        /// It is sent, and somebody should look.
+        Warn = "warn",
+        /// Nothing is said.
+        Off = "off",
+    }
+}
+
+/// The codes that a mapping file weighs itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Weights(Vec<(Code, Weight)>);
+
+impl Weights {
+    /// Sets the weight of a code.
+    pub fn set(&mut self, code: Code, weight: Weight) {
+        self.0.retain(|(known, _)| *known != code);
+        self.0.push((code, weight));
+    }
+
+    /// These weights, completed with those of `general` for codes that they do not name.
+    #[must_use]
+    pub fn completed_with(mut self, general: &Self) -> Self {
+        let named =
+            |code: Code, all: &[(Code, Weight)]| all.iter().any(|(known, _)| *known == code);
+        let others: Vec<(Code, Weight)> =
+            general.0.iter().copied().filter(|(code, _)| !named(*code, &self.0)).collect();
+        self.0.extend(others);
+        self
+    }
+
+    /// Whether a mapping file may weigh this code: what is found while an event is decided.
+    #[must_use]
+    pub fn may_name(code: Code) -> bool {
+        code.as_str().starts_with('E')
+            || matches!(code, Code::UserDataThin | Code::CurrenciesDisagree)
+    }
+
+    /// The findings at these weights.
+    #[must_use]
+    pub fn weigh(&self, findings: Findings) -> Findings {
+        if self.0.is_empty() {
+            return findings;
+        }
+        findings.into_iter().filter_map(|finding| self.weighed(finding)).collect()
+    }
+
+    fn weighed(&self, finding: Finding) -> Option<Finding> {
+        let weight =
+            self.0.iter().find(|(code, _)| *code == finding.code).map(|(_, weight)| *weight);
+        match weight {
+            None => Some(finding),
+            Some(Weight::Block) => Some(finding.weighing(Severity::Error)),
+            Some(Weight::Warn) => Some(finding.weighing(Severity::Warning)),
+            Some(Weight::Off) => None,
+        }
+    }
+}
