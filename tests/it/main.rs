@@ -18,6 +18,7 @@ mod crash;
 mod forwarding;
 mod importing;
 mod lease;
+mod mutations;
 mod patience;
 mod removal;
 mod witness;

@@ -10,16 +10,18 @@ use fastrand::Rng;
 use tillpost::core::decide::{Case, Verdict, decide};
 use tillpost::core::json;
 use tillpost::core::mapping::{Datasets, Mapping, compile};
+use tillpost::core::meta::ActionSource;
 use tillpost::core::payment;
 use tillpost::core::time::Timestamp;
-use tillpost::core::user_data::UserData;
+use tillpost::core::user::User;
 use tillpost::sandbox::{self, Sandbox, Settings};
 use tokio::net::TcpListener;
 
 use crate::engine::BEGINNING;
 use crate::program;
 
-const SEEDS: u64 = 4_000;
+/// How many payments are made. `WITNESS_SEEDS` asks for more.
+const SEEDS: u64 = 10_000;
 
 /// Text that somebody will send one day, as JSON strings.
 const ODD_TEXTS: [&str; 14] = [
@@ -58,6 +60,11 @@ const ODD_VALUES: [&str; 16] = [
     "12345678901234567890",
     "2.50",
 ];
+
+fn seeds() -> u64 {
+    let wanted = std::env::var("WITNESS_SEEDS").ok();
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
+}
 
 fn odd(random: &mut Rng) -> String {
     if random.bool() { pick(random, &ODD_TEXTS) } else { pick(random, &ODD_VALUES) }
@@ -151,14 +158,72 @@ fn user_data(random: &mut Rng) -> String {
         field(random, "client_ip_address", &[r#""8.8.8.8""#]),
         field(random, "madid", &[r#""38400000-8CF0-11BD-B23E-10B96E40000D""#]),
         field(random, "client_user_agent", &[r#""Mozilla/5.0""#]),
+        field(random, "ctwa_clid", &[r#""ARAkLk""#]),
+        (random.u8(..4) == 0).then(|| field(random, "fbclid", &[r#""IwAR2F4""#])).flatten(),
+        field(random, "fbclid_at", &["1772270000", "1772270000000"]),
     ])
+}
+
+/// A device as an SDK or as Meta's own form tells of it, good or not.
+fn device(random: &mut Rng) -> Option<String> {
+    let sdks = object(vec![
+        field(random, "gaid", &[r#""38400000-8CF0-11BD-B23E-10B96E40000D""#]),
+        field(random, "system_version", &[r#""14""#, r#""Android 13""#, "12"]),
+        field(random, "app_version", &[r#""3.1""#]),
+        field(random, "locale", &[r#""en-IN""#]),
+        field(random, "device_display", &[r#"{"width":1080,"height":2400,"density":2.6}"#]),
+        field(random, "install_ref", &[r#""utm_source=x""#]),
+    ]);
+    let extinfo: Vec<String> = (0..16)
+        .map(|at| match (at, random.u8(..12)) {
+            (_, 0) => odd(random),
+            (0, _) => r#""i2""#.to_owned(),
+            (4, _) => r#""17.5""#.to_owned(),
+            _ => r#""""#.to_owned(),
+        })
+        .collect();
+    let metas = object(vec![
+        field(random, "advertiser_tracking_enabled", &["0", "1", "true"]),
+        field(random, "application_tracking_enabled", &["0", "1"]),
+        field(random, "extinfo", &[&format!("[{}]", extinfo.join(","))]),
+        field(random, "url_schemes", &[r#"["shop"]"#]),
+    ]);
+    match random.u8(..3) {
+        0 => None,
+        1 => field(random, "device_data", &[&sdks]),
+        _ => field(random, "app_data", &[&metas]),
+    }
+}
+
+/// What a sender may say of the event itself.
+fn event_fields(random: &mut Rng) -> Vec<Option<String>> {
+    let mut all = vec![
+        field(random, "referrer_url", &[r#""https://shop.example/cart""#]),
+        field(random, "opt_out", &["true", "false"]),
+        field(random, "customer_segmentation", &[r#""new_customer_to_medium""#]),
+        field(random, "messaging_channel", &[r#""whatsapp""#, r#""messenger""#]),
+        field(
+            random,
+            "original_event_data",
+            &[r#"{"event_name":"Purchase","event_time":1772270000,"order_id":"o"}"#],
+        ),
+        field(random, "client_user_agent", &[r#""Mozilla/5.0""#]),
+    ];
+    if random.bool() {
+        all.push(field(random, "data_processing_options", &[r#"["LDU"]"#, "[]"]));
+        all.push(field(random, "data_processing_options_country", &["0", "1"]));
+        all.push(field(random, "data_processing_options_state", &["0", "1000", "1013"]));
+    }
+    // Most payments say little: otherwise nearly every one would be refused for one odd field.
+    all.retain(|_| random.u8(..4) == 0);
+    all
 }
 
 fn capture(random: &mut Rng) -> String {
     let (event_data, user_data) = (event_data(random), user_data(random));
     let occurred = BEGINNING - random.i64(0..8 * 24 * 3_600) + 30;
     let occurred = occurred.to_string();
-    object(vec![
+    let mut fields = vec![
         Some(r#""user_id":"666""#.to_owned()),
         Some(r#""payment_id":"p""#.to_owned()),
         Some(format!(r#""amount":{}"#, pick(random, &["0", "5", "2000", "19.99", "25096.005"]))),
@@ -180,14 +245,22 @@ fn capture(random: &mut Rng) -> String {
             .bool()
             .then(|| field(random, "event_source_url", &[r#""https://shop.example/""#]))
             .flatten(),
-    ])
+        device(random),
+    ];
+    fields.extend(event_fields(random));
+    object(fields)
 }
 
-fn mappings() -> [Mapping; 3] {
+/// The shipped mapping for the catalogue, and one for plain events of every action source.
+fn mappings() -> Vec<Mapping> {
     let commerce = include_str!("../../mappings/commerce.toml");
     let plain = commerce.replace("\"catalog\" ", "\"plain\"   ");
-    let website = plain.replace("action_source  = \"app\"", "action_source  = \"website\"");
-    [commerce, &plain, &website].map(|text| compile(text, Datasets::Any).0.expect("a good mapping"))
+    let of_source = |source: &ActionSource| {
+        plain.replace("action_source  = \"app\"", &format!("action_source = \"{source}\""))
+    };
+    let sources = ActionSource::ALL.iter().map(of_source);
+    let texts = std::iter::once(commerce.to_owned()).chain(sources);
+    texts.map(|text| compile(&text, Datasets::Any).0.expect(&text)).collect()
 }
 
 #[tokio::test]
@@ -197,15 +270,15 @@ async fn what_the_engine_forwards_the_sandbox_accepts() {
     let address = listener.local_addr().expect("an address");
     tokio::spawn(sandbox::serve(listener, sandbox, std::future::pending()));
     let http = program::client();
-    let (mappings, user) = (mappings(), UserData::default());
+    let (mappings, user) = (mappings(), User::default());
     let now = Timestamp::from_seconds(BEGINNING);
     let mut verdicts = [0_u32; 4];
     let mut disagreements = Vec::new();
-    for seed in 0..SEEDS {
+    for seed in 0..seeds() {
         let body = capture(&mut Rng::with_seed(seed));
         let Ok(read) = json::read(body.as_bytes()) else { continue };
         let Some(payment) = payment::read(read, now).value else { continue };
-        let mapping = &mappings[usize::try_from(seed % 3).expect("small")];
+        let mapping = &mappings[usize::try_from(seed).expect("small") % mappings.len()];
         let case = Case {
             mapping,
             payment: &payment,
@@ -239,4 +312,44 @@ async fn what_the_engine_forwards_the_sandbox_accepts() {
     );
     assert!(verdicts[Verdict::Forward as usize] > 300, "the engine forwards: {verdicts:?}");
     assert!(verdicts[Verdict::Block as usize] > 300, "and blocks: {verdicts:?}");
+}
+
+#[tokio::test]
+async fn every_currency_that_the_engine_sends_the_sandbox_takes() {
+    let sandbox = Sandbox::new(Settings::default(), Arc::new(|| BEGINNING));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(sandbox::serve(listener, sandbox, std::future::pending()));
+    let source = "version = 1\n[defaults]\ndataset = \"a\"\n[payments]\nDEFAULT = \"Purchase\"\n";
+    let mapping = compile(source, Datasets::Any).0.expect(source);
+    let (now, user) = (Timestamp::from_seconds(BEGINNING), User::default());
+    let letters = || 'A'..='Z';
+    let mut events = Vec::new();
+    for code in
+        letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])))
+    {
+        let code: String = code.iter().collect();
+        let body = format!(r#"{{"user_id":"666","amount":5,"currency":"{code}"}}"#);
+        let json = json::read(body.as_bytes()).expect("JSON");
+        let Some(payment) = payment::read(json, now).value else { continue };
+        let decision = decide(Case {
+            mapping: &mapping,
+            payment: &payment,
+            user: Some(&user),
+            currency: None,
+            record_id: &code,
+            now,
+        });
+        events.extend(decision.events.into_iter().map(|event| event.body));
+    }
+    assert!(events.len() > 160, "ISO 4217 has some 170 codes: {}", events.len());
+    let answer = program::client()
+        .post(format!("http://{address}/v25.0/1234567890/events"))
+        .bearer_auth("token")
+        .body(format!(r#"{{"data":[{}]}}"#, events.join(",")))
+        .send()
+        .await
+        .expect("an answer");
+    let (status, says) = (answer.status(), answer.text().await.expect("text"));
+    assert!(status.is_success(), "{says}");
 }
