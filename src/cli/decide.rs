@@ -170,13 +170,13 @@ fn decided(body: &[u8], ruling: &Ruling, now: Timestamp, format: Format) -> Ende
         Err(fault) => {
             let says = format!("the body is not JSON: {fault}");
             let findings = Findings::from_iter([Finding::in_body(Code::NotJson, "", says)]);
-            return print(None, None, &findings, format);
+            return print((None, None), &findings, (body, format));
         }
     };
     let default_country = ruling.mapping.default_country();
     let reading = payment::read(json, Arrival { received_at: now, default_country });
     let Some(payment) = reading.value else {
-        return print(None, None, &reading.findings, format);
+        return print((None, None), &reading.findings, (body, format));
     };
     let user = User::default();
     let decision = decide(Case {
@@ -189,14 +189,14 @@ fn decided(body: &[u8], ruling: &Ruling, now: Timestamp, format: Format) -> Ende
     });
     let mut findings = reading.findings;
     findings.extend(decision.findings.clone());
-    print(payment.payment_id.as_ref().map(PaymentId::as_str), Some(&decision), &findings, format)
+    let payment_id = payment.payment_id.as_ref().map(PaymentId::as_str);
+    print((payment_id, Some(&decision)), &findings, (body, format))
 }
 
 fn print(
-    payment_id: Option<&str>,
-    decision: Option<&Decision>,
+    (payment_id, decision): (Option<&str>, Option<&Decision>),
     findings: &Findings,
-    format: Format,
+    (body, format): (&[u8], Format),
 ) -> Ended {
     let printed = decision.map(|decision| Printed {
         verdict: decision.verdict,
@@ -208,7 +208,7 @@ fn print(
     let decided = Decided { payment_id, refused: printed.is_none(), decision: printed, findings };
     match format {
         Format::Json => terminal::data(&serde_json::to_string(&decided).unwrap_or_default()),
-        Format::Text => terminal::data(&text(&decided, decision)),
+        Format::Text => terminal::data(&text(&decided, decision, body)),
     }
     if findings.has_error() { Ended::WithErrors } else { Ended::Well }
 }
@@ -219,7 +219,7 @@ fn printed_event(event: &FrozenEvent) -> Option<PrintedEvent<'_>> {
     Some(PrintedEvent { event_name, event_id, dataset, event: body })
 }
 
-fn text(decided: &Decided<'_>, decision: Option<&Decision>) -> String {
+fn text(decided: &Decided<'_>, decision: Option<&Decision>, body: &[u8]) -> String {
     let name = decided.payment_id.unwrap_or("(without payment_id)");
     let mut lines = vec![match decision {
         None => format!("{name}: refused, nothing would be recorded"),
@@ -235,7 +235,7 @@ fn text(decided: &Decided<'_>, decision: Option<&Decision>) -> String {
         let pretty = pretty.unwrap_or_else(|_| body.clone());
         lines.extend(pretty.lines().map(|line| format!("    {line}")));
     }
-    let findings = render::in_body(decided.findings);
+    let findings = render::in_body(decided.findings, json::read(body).ok().as_ref());
     lines.extend(findings.lines().map(|line| format!("  {line}")));
     lines.join("\n")
 }

@@ -111,8 +111,10 @@ fn decide_prints_the_exact_event_and_stores_nothing() {
           }
         }
       warning[E210]: `amount` is 25096 and `event_data.value` is 2000.0; Meta gets 2000.0
-        at /event_data/value
-        help: send the same number twice, unless the event is worth less than the payment
+        --> /event_data/value
+         | "value": 2000.0
+         |          ^^^^^^
+         = help: send the same number twice, unless the event is worth less than the payment
     "#);
     assert_eq!(text.code, Some(0));
     let json = printed(folder.path(), &[&arguments[..], &["--format", "json"]].concat(), payment);
@@ -227,5 +229,34 @@ endpoint = "http://example.com"
         "`endpoint` is neither https nor on this machine",
     ] {
         assert!(served.words.contains(says), "{says}:\n{}", served.words);
+    }
+}
+
+#[tokio::test]
+async fn findings_are_the_same_values_at_every_door() {
+    let engine = crate::engine::Engine::start().await;
+    engine.sign_up("666").await;
+    let body = r#"{"user_id":"666","payment_id":"A","amount":5,"currency":"JPY",
+        "event_data":{"content_ids":["a,b"],"contents":[{"id":"c","quantity":20000,"item_price":0.5}],
+        "value":"7.5","num_items":3,"order_id":1}}"#;
+    let answered = engine.capture(body).await.body["data"]["findings"].clone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = ["decide", "--at", "2026-02-28T12:00:00Z"];
+    let json = printed(folder.path(), &[&arguments[..], &["--format", "json"]].concat(), body);
+    let decided: serde_json::Value = serde_json::from_str(&json.data).expect("one document");
+    let sorted = |findings: &serde_json::Value| {
+        let mut all: Vec<String> =
+            findings.as_array().expect("findings").iter().map(ToString::to_string).collect();
+        all.sort_unstable();
+        all
+    };
+    assert!(sorted(&answered).len() > 8, "{answered}");
+    assert_eq!(sorted(&decided["findings"]), sorted(&answered));
+    let text = printed(folder.path(), &arguments, body).data;
+    for finding in answered.as_array().expect("findings") {
+        let part = |key: &str| finding[key].as_str().expect("text");
+        let headline = format!("{}[{}]: {}", part("severity"), part("code"), part("says"));
+        assert!(text.contains(&headline), "{headline} in {text}");
+        assert!(text.contains(&format!("--> {}", part("at"))), "{finding} in {text}");
     }
 }

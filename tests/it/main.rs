@@ -17,6 +17,7 @@ mod commands;
 mod crash;
 mod forwarding;
 mod importing;
+mod judging;
 mod lease;
 mod mutations;
 mod patience;

@@ -2,11 +2,13 @@
 //!
 //! In: findings, and for those in a file its name and text. Out: text. In a file the finding
 //! stands under the line that caused it, with a caret, as good compilers do it; in a JSON body it
-//! names its pointer. Colours are the caller's choice, never asked of the environment here.
+//! names its pointer and shows the member there, unless that may be a person's. Colours are the
+//! caller's choice, never asked of the environment here.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::{At, Finding, Findings, Severity};
+use super::{At, Code, Finding, Findings, Severity};
+use crate::core::json::{self, Json};
 
 /// A file whose findings are drawn.
 #[derive(Debug, Clone, Copy)]
@@ -38,10 +40,10 @@ pub fn in_file(findings: &Findings, source: Source<'_>, colour: Colour) -> Strin
     drawn.join("\n\n")
 }
 
-/// All findings on a JSON body, as text: headline, place, help.
+/// All findings on a JSON body, as text: headline, place, the member at that place, help.
 #[must_use]
-pub fn in_body(findings: &Findings) -> String {
-    findings.iter().flat_map(|finding| [plain(finding), "\n".to_owned()]).collect()
+pub fn in_body(findings: &Findings, body: Option<&Json<'_>>) -> String {
+    findings.iter().flat_map(|finding| [plain(finding, body), "\n".to_owned()]).collect()
 }
 
 /// Line and column (from 1, in characters) of a byte in a text.
@@ -56,19 +58,70 @@ pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-fn plain(finding: &Finding) -> String {
+/// Members below which, or as which, a person's data stands. Nothing of it is shown.
+const PERSONAL: [&str; 9] = [
+    "user_data",
+    "user_id",
+    "device_data",
+    "app_data",
+    "client_ip_address",
+    "client_user_agent",
+    "fbc",
+    "fbp",
+    "event_source_url",
+];
+
+/// Most characters of a value that are shown.
+const SHOWN_CHARS: usize = 60;
+
+/// The member at the place of a finding, with a caret under its value: two lines, or none.
+fn member(finding: &Finding, body: Option<&Json<'_>>) -> Option<String> {
+    let At::Pointer(pointer) = &finding.at else { return None };
+    let mut steps =
+        pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
+    let first = steps.next()?;
+    if finding.code == Code::PersonalData || PERSONAL.contains(&first.as_str()) {
+        return None;
+    }
+    let mut key = first.clone();
+    let mut value = step(body?, &first)?;
+    for next in steps {
+        value = step(value, &next)?;
+        key = next;
+    }
+    let name = match key.parse::<usize>() {
+        Ok(_) => String::new(),
+        Err(_) => format!("{}: ", json::quoted(&key)),
+    };
+    let text = value.to_string();
+    let short: String = text.chars().take(SHOWN_CHARS).collect();
+    let more = if short.len() < text.len() { " …" } else { "" };
+    let (gap, carets) = (" ".repeat(name.chars().count()), "^".repeat(short.chars().count()));
+    Some(format!("\n   | {name}{short}{more}\n   | {gap}{carets}"))
+}
+
+fn step<'j, 'a>(value: &'j Json<'a>, key: &str) -> Option<&'j Json<'a>> {
+    match value {
+        Json::Array(items) => items.get(key.parse::<usize>().ok()?),
+        Json::Object(fields) => json::get(fields, key),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => None,
+    }
+}
+
+fn plain(finding: &Finding, body: Option<&Json<'_>>) -> String {
     let Finding { code, severity, says, at, help } = finding;
     let place = match at {
         At::Pointer(pointer) if pointer.is_empty() => "the body",
         At::Pointer(pointer) => pointer,
         At::Span(_) => "the file",
     };
-    let help = help.as_ref().map(|help| format!("\n  help: {help}")).unwrap_or_default();
-    format!("{severity}[{code}]: {says}\n  at {place}{help}")
+    let member = member(finding, body).unwrap_or_default();
+    let help = help.as_ref().map(|help| format!("\n   = help: {help}")).unwrap_or_default();
+    format!("{severity}[{code}]: {says}\n  --> {place}{member}{help}")
 }
 
 fn draw(finding: &Finding, source: Source<'_>, renderer: &Renderer) -> String {
-    let At::Span(span) = &finding.at else { return plain(finding) };
+    let At::Span(span) = &finding.at else { return plain(finding, None) };
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -89,7 +142,6 @@ fn draw(finding: &Finding, source: Source<'_>, renderer: &Renderer) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Code;
     use super::*;
 
     #[test]
@@ -102,11 +154,37 @@ mod tests {
         .help("send `value` = 1000, or correct `item_price`")]
         .into_iter()
         .collect();
-        insta::assert_snapshot!(in_body(&findings), @r"
+        insta::assert_snapshot!(in_body(&findings, None), @r"
         warning[E207]: `value` is 2000, but the contents add up to 1000
-          at /event_data/value
-          help: send `value` = 1000, or correct `item_price`
+          --> /event_data/value
+           = help: send `value` = 1000, or correct `item_price`
         ");
+    }
+
+    #[test]
+    fn a_finding_in_a_body_shows_its_member_and_nobodys_data() {
+        let text = r#"{"event_data":{"a/b":[{"id":"x"},"sku1,sku2"],"value":2000},"user_data":{"email":"canary"}}"#;
+        let body = json::read(text.as_bytes()).expect("JSON");
+        let of = |pointer: &str| {
+            let finding = Finding::in_body(Code::FieldCoerced, pointer, "it is so");
+            in_body(&[finding].into_iter().collect(), Some(&body))
+        };
+        insta::assert_snapshot!(of("/event_data/value"), @r#"
+        warning[E227]: it is so
+          --> /event_data/value
+           | "value": 2000
+           |          ^^^^
+        "#);
+        insta::assert_snapshot!(of("/event_data/a~1b/1"), @r#"
+        warning[E227]: it is so
+          --> /event_data/a~1b/1
+           | "sku1,sku2"
+           | ^^^^^^^^^^^
+        "#);
+        for hidden in ["/user_data/email", "/user_data", "/event_data/none", ""] {
+            assert_eq!(of(hidden).lines().count(), 2, "{hidden}");
+        }
+        assert!(!of("/user_data/email").contains("canary"));
     }
 
     #[test]

@@ -118,6 +118,68 @@ fn a_rule_is_right_or_its_fault_has_a_place() {
 }
 
 #[test]
+fn weights_regions_and_countries_are_known_or_have_a_place() {
+    for (line, expected) in [
+        (r#"DEFAULT = { event = "Lead", checks = { E207 = "block", u303 = "off" } }"#, vec![]),
+        (
+            r#"DEFAULT = { event = "Lead", checks = { E999 = "off" } }"#,
+            vec![(Code::MappingKey, 5, 40)],
+        ),
+        // Found before an event is decided: its weight is fixed.
+        (
+            r#"DEFAULT = { event = "Lead", checks = { P104 = "off" } }"#,
+            vec![(Code::MappingKey, 5, 40)],
+        ),
+        (
+            r#"DEFAULT = { event = "Lead", checks = { E207 = "error" } }"#,
+            vec![(Code::MappingWord, 5, 47)],
+        ),
+        (
+            r#"DEFAULT = { event = "Lead", checks = { E207 = 5 } }"#,
+            vec![(Code::MappingWord, 5, 47)],
+        ),
+        (r#"DEFAULT = { event = "Lead", checks = "off" }"#, vec![(Code::MappingKind, 5, 38)]),
+        (r#"DEFAULT = { event = "Lead", limited_data_use = true }"#, vec![]),
+        (
+            r#"DEFAULT = { event = "Lead", limited_data_use = { country = 1, state = 1000 } }"#,
+            vec![],
+        ),
+        (
+            r#"DEFAULT = { event = "Lead", limited_data_use = { country = 1, state = 6 } }"#,
+            vec![(Code::MappingWord, 5, 48)],
+        ),
+        (
+            r#"DEFAULT = { event = "Lead", limited_data_use = { country = 1 } }"#,
+            vec![(Code::MappingMissing, 5, 48)],
+        ),
+        (
+            r#"DEFAULT = { event = "Lead", limited_data_use = { country = 1, stat = 1000 } }"#,
+            vec![(Code::MappingMissing, 5, 48), (Code::MappingKey, 5, 63)],
+        ),
+        (
+            r#"DEFAULT = { event = "Lead", limited_data_use = "yes" }"#,
+            vec![(Code::MappingKind, 5, 48)],
+        ),
+        // The country of phone numbers is the file's, because signups are hashed with it too.
+        (
+            r#"DEFAULT = { event = "Lead", default_country = "IN" }"#,
+            vec![(Code::MappingKey, 5, 29)],
+        ),
+    ] {
+        assert_eq!(after_head(line), expected, "{line}");
+    }
+    let with = |country: &str| {
+        found(&format!(
+            "version = 1\n[defaults]\ndataset = \"storefront\"\ndefault_country = {country}\n[payments]\n"
+        ))
+    };
+    assert_eq!(with("\"IN\""), []);
+    assert_eq!(with("\"India\""), [], "by its name too");
+    assert_eq!(with("\"Indja\""), [(Code::MappingWord, 4, 19)]);
+    assert_eq!(with("91"), [(Code::MappingKind, 4, 19)]);
+}
+
+#[test]
 fn a_custom_name_has_a_limit() {
     for (chars, expected) in [(50, vec![]), (51, vec![(Code::MappingEvent, 5, 21)])] {
         let name = "é".repeat(chars);
