@@ -16,6 +16,7 @@ mod capture;
 mod commands;
 mod crash;
 mod forwarding;
+mod fuzzing;
 mod importing;
 mod judging;
 mod lease;
