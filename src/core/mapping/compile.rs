@@ -14,7 +14,7 @@ use super::{DatasetName, Forward, Mapping, MappingVersion, Rule};
 use crate::core::check::{Profile, Weights};
 use crate::core::customer::CountryCode;
 use crate::core::finding::{At, Code, Finding, Findings, Severity};
-use crate::core::meta::standard_event::CUSTOM_NAME_CHARS_MAX;
+use crate::core::meta::standard_event::{CUSTOM_NAME_CHARS_MAX, RESERVED};
 use crate::core::meta::{ActionSource, DataProcessing, EventName, StandardEvent};
 use crate::core::money::Currency;
 use crate::core::names::{one_of, suggestion};
@@ -309,7 +309,7 @@ impl Compiler<'_> {
         let found = StandardEvent::read(name.value).map(EventName::Standard);
         if found.is_none() {
             let says = format!("`{}` is not one of Meta's standard events", name.value);
-            let help = match suggestion(name.value, StandardEvent::words()) {
+            let help = match StandardEvent::meant_by(name.value) {
                 Some(near) => format!("did you mean `{near}`? Names are case-sensitive at Meta"),
                 None => format!(
                     r#"for an event of your own write {{ event = "{}", custom_event = true }}"#,
@@ -336,7 +336,12 @@ impl Compiler<'_> {
             self.findings.push(finding.help("leave out `custom_event`"));
             return None;
         }
-        if let Some(near) = suggestion(name.value, StandardEvent::words()) {
+        if RESERVED.contains(&name.value) {
+            let says = format!("`{}` is a name that Meta keeps for itself", name.value);
+            self.findings.push(Finding::new(Code::MappingEvent, at, says).help("choose another"));
+            return None;
+        }
+        if let Some(near) = StandardEvent::meant_by(name.value) {
             let says = format!("`{}` is a custom event, but looks like `{near}`", name.value);
             let finding = Finding::new(Code::MappingEventNear, at, says);
             self.findings.push(finding.help(format!("did you mean `{near}`?")));

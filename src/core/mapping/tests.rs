@@ -73,6 +73,14 @@ fn a_rule_is_right_or_its_fault_has_a_place() {
             r#"DEFAULT = { event = "Purchases", custom_event = true }"#,
             vec![(Code::MappingEventNear, 5, 21)],
         ),
+        (
+            r#"DEFAULT = { event = "fb_mobile_purchase", custom_event = true }"#,
+            vec![(Code::MappingEventNear, 5, 21)],
+        ),
+        (
+            r#"DEFAULT = { event = "AppendValue", custom_event = true }"#,
+            vec![(Code::MappingEvent, 5, 21)],
+        ),
         ("DEFAULT = { forward = false }", vec![(Code::MappingMissing, 5, 11)]),
         (r"DEFAULT = { forward = false, because = 5 }", vec![(Code::MappingKind, 5, 40)]),
         // A flag of the wrong kind is one fault, not two.

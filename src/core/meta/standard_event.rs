@@ -5,7 +5,7 @@
 //!
 //! Source: Meta, "Meta Pixel / Reference", standard events.
 
-use crate::core::names::closed_list;
+use crate::core::names::{closed_list, suggestion};
 
 closed_list! {
     /// The 17 standard events, and the page view that every pixel sends.
@@ -63,6 +63,38 @@ pub enum EventName {
 /// # Source
 /// Meta's conversion-tracking page as restated in Segment's documentation: 50 for the web.
 pub const CUSTOM_NAME_CHARS_MAX: usize = 50;
+
+/// Names that Meta keeps for itself: reports of attribution and of value, and installs.
+///
+/// # Source
+/// Meta, "Conversions API / Append attribution" and "/ App events"; `AppendValue` stands in
+/// constants of Segment's.
+pub const RESERVED: [&str; 3] = ["AppendAttribution", "AppendValue", "MobileAppInstall"];
+
+/// What Meta's app SDKs call the standard events.
+///
+/// # Source
+/// `AppEventsConstants` of Meta's Android SDK.
+const APP_NAMES: [(&str, StandardEvent); 8] = [
+    ("fb_mobile_add_payment_info", StandardEvent::AddPaymentInfo),
+    ("fb_mobile_add_to_cart", StandardEvent::AddToCart),
+    ("fb_mobile_add_to_wishlist", StandardEvent::AddToWishlist),
+    ("fb_mobile_complete_registration", StandardEvent::CompleteRegistration),
+    ("fb_mobile_initiated_checkout", StandardEvent::InitiateCheckout),
+    ("fb_mobile_purchase", StandardEvent::Purchase),
+    ("fb_mobile_search", StandardEvent::Search),
+    ("fb_mobile_content_view", StandardEvent::ViewContent),
+];
+
+impl StandardEvent {
+    /// The standard event that `name` was probably meant to be: the same but for a few letters, or
+    /// its name in the app SDKs. Through the Conversions API, Meta's samples use the web's names.
+    #[must_use]
+    pub fn meant_by(name: &str) -> Option<Self> {
+        let app = APP_NAMES.iter().find(|(app, _)| *app == name).map(|(_, event)| *event);
+        app.or_else(|| suggestion(name, Self::words()).and_then(Self::read))
+    }
+}
 
 impl EventName {
     /// The name on the wire.
