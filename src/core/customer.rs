@@ -38,6 +38,7 @@ pub use hashed::Hashed;
 pub use name::split_name;
 pub use network::public_address;
 pub use refusal::{Caution, Refusal};
+pub(super) use text::is_letter;
 
 /// What a rule needs to know besides the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,8 @@
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::customer::is_letter;
+
 /// Most significant digits of an amount (row LR-23): beyond, two senders no longer mean the same.
 pub const AMOUNT_DIGITS_MAX: u8 = 18;
 
@@ -107,7 +109,7 @@ impl Currency {
     /// unit there, and nobody pays with them.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let letters: String = text.chars().filter(|c| c.is_alphabetic()).collect();
+        let letters: String = text.chars().filter(|c| is_letter(*c)).collect();
         let known = iso_currency::Currency::from_code(&letters.to_ascii_uppercase())?;
         known.exponent().map(|_| Self(known))
     }
@@ -221,6 +223,7 @@ mod tests {
             ("XDR", None),
             ("XAF", Some(("XAF", 0))),
             ("XOF", Some(("XOF", 0))),
+            ("UⅧSD", Some(("USD", 2))),
             ("XCD", Some(("XCD", 2))),
             ("JPY", Some(("JPY", 0))),
             ("KWD", Some(("KWD", 3))),

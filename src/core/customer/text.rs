@@ -73,7 +73,7 @@ pub(super) fn keep(text: Cow<'_, str>, wanted: impl Fn(char) -> bool) -> Cow<'_,
 }
 
 /// Whether a character is a letter of any script (category L).
-pub(super) fn is_letter(c: char) -> bool {
+pub(in crate::core) fn is_letter(c: char) -> bool {
     match c {
         '\0'..='\x7f' => c.is_ascii_alphabetic(),
         _ => c.general_category_group() == GeneralCategoryGroup::Letter,
