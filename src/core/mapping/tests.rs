@@ -68,19 +68,6 @@ fn a_rule_is_right_or_its_fault_has_a_place() {
             r#"DEFAULT = { event = "Purchase", custom_event = true }"#,
             vec![(Code::MappingEvent, 5, 21)],
         ),
-        (r#"DEFAULT = { event = " ", custom_event = true }"#, vec![(Code::MappingEvent, 5, 21)]),
-        (
-            r#"DEFAULT = { event = "Purchases", custom_event = true }"#,
-            vec![(Code::MappingEventNear, 5, 21)],
-        ),
-        (
-            r#"DEFAULT = { event = "fb_mobile_purchase", custom_event = true }"#,
-            vec![(Code::MappingEventNear, 5, 21)],
-        ),
-        (
-            r#"DEFAULT = { event = "AppendValue", custom_event = true }"#,
-            vec![(Code::MappingEvent, 5, 21)],
-        ),
         ("DEFAULT = { forward = false }", vec![(Code::MappingMissing, 5, 11)]),
         (r"DEFAULT = { forward = false, because = 5 }", vec![(Code::MappingKind, 5, 40)]),
         // A flag of the wrong kind is one fault, not two.
@@ -185,6 +172,21 @@ fn weights_regions_and_countries_are_known_or_have_a_place() {
     assert_eq!(with("\"India\""), [], "by its name too");
     assert_eq!(with("\"Indja\""), [(Code::MappingWord, 4, 19)]);
     assert_eq!(with("91"), [(Code::MappingKind, 4, 19)]);
+}
+
+#[test]
+fn a_custom_name_is_nobody_elses() {
+    for (name, expected) in [
+        ("WalletTopup", vec![]),
+        ("Purchase", vec![(Code::MappingEvent, 5, 21)]),
+        (" ", vec![(Code::MappingEvent, 5, 21)]),
+        ("AppendValue", vec![(Code::MappingEvent, 5, 21)]),
+        ("Purchases", vec![(Code::MappingEventNear, 5, 21)]),
+        ("fb_mobile_purchase", vec![(Code::MappingEventNear, 5, 21)]),
+    ] {
+        let line = format!(r#"DEFAULT = {{ event = "{name}", custom_event = true }}"#);
+        assert_eq!(after_head(&line), expected, "{name}");
+    }
 }
 
 #[test]
