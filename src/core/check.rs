@@ -8,7 +8,7 @@
 //! what only the catalogue needs blocks for `catalog` and warns for `plain`.
 
 mod amount;
-mod consent;
+mod data_processing;
 mod identity;
 mod ids;
 mod messaging;
@@ -85,7 +85,7 @@ const CHECKS: [fn(Evidence<'_>) -> Vec<Finding>; 10] = [
     presence::check,
     timing::check,
     identity::check,
-    consent::check,
+    data_processing::check,
     source::check,
     messaging::check,
     ids::check,

@@ -38,7 +38,7 @@ pub use hashed::Hashed;
 pub use name::split_name;
 pub use network::public_address;
 pub use refusal::{Caution, Refusal};
-pub(super) use text::is_letter;
+pub(super) use text::{is_absent, is_letter, trim};
 
 /// What a rule needs to know besides the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +82,8 @@ pub struct HashedValues {
 /// # Source
 /// normalisation.md, the row of each field; Meta, "Customer Information Parameters".
 pub fn hash(field: Field, text: &str, context: &Context) -> Result<Option<Kept>, Refusal> {
-    let trimmed = text::trim(text);
-    if text::is_absent(trimmed) {
+    let trimmed = trim(text);
+    if is_absent(trimmed) {
         return Ok(None);
     }
     if let Some(hash) = Hashed::parse(trimmed) {
@@ -133,7 +133,12 @@ fn normalise<'a>(
     let text = text::fold(trimmed);
     let normalised = match field {
         Field::Email => email::normalise(text)?,
-        Field::Phone => phone::normalise(&text, context.default_country)?.into(),
+        Field::Phone => {
+            // Where a mapping completes numbers, the person's own country knows better than it.
+            let country = context.default_country.map(|general| context.country.unwrap_or(general));
+            let (number, caution) = phone::normalise(&text, country)?;
+            return Ok((number.into(), caution));
+        }
         Field::FirstName | Field::LastName => name::normalise(text)?,
         Field::DateOfBirth => {
             let (date, caution) = birth_date::normalise(&text, context.today)?;

@@ -14,17 +14,20 @@ use serde::Serialize;
 
 use super::check::{self, Evidence, FUTURE_MAX_MILLIS, expiry};
 use super::customer::{self, Context, Field};
+use super::device::Tracking;
 use super::event_data::{self, EventData};
 use super::finding::{Code, Finding, Findings};
 use super::json;
 use super::mapping::{DatasetName, Forward, Mapping, MappingVersion, Rule};
-use super::meta::{ActionSource, AppData, ContentType, CustomData, EventId, ServerEvent};
+use super::meta::{
+    ActionSource, AppData, ContentType, CustomData, DataProcessing, EventId, ServerEvent,
+};
 use super::money::Currency;
 use super::names::closed_list;
 use super::payment::Payment;
 use super::time::Timestamp;
 use super::user::User;
-use super::user_data::UserData;
+use super::user_data::{ClearField, UserData};
 
 closed_list! {
     /// What becomes of a payment.
@@ -163,9 +166,10 @@ fn forwarded(case: Case<'_>, forward: &Forward, user: &User) -> Decision {
     let app_data = device(payment, user);
     let (sent, mut findings) = event_data::read(payment.event_data.as_ref());
     let custom_data = custom_data(case, forward, &sent, &mut findings);
-    let user_data = user_data(payment, &user.user_data, case.now);
+    let user_data = user_data(payment, user, case.now);
     let action_source = action_source(forward, app_data);
-    let data_processing = payment.data_processing.or(forward.data_processing);
+    let data_processing =
+        DataProcessing::stricter(payment.data_processing, forward.data_processing);
     findings.extend(check::check(Evidence {
         event: &forward.event,
         profile: forward.profile,
@@ -183,6 +187,8 @@ fn forwarded(case: Case<'_>, forward: &Forward, user: &User) -> Decision {
     }));
     let findings = forward.checks.weigh(findings);
     let event_id = event_id(case, &sent);
+    let of_app = app_data.filter(|_| action_source == ActionSource::App);
+    let sent_device = of_app.map(|device| sent_device(payment, user, device));
     let event_time = event_time(payment.time(), case.now);
     let event = ServerEvent {
         event_name: &forward.event,
@@ -192,7 +198,7 @@ fn forwarded(case: Case<'_>, forward: &Forward, user: &User) -> Decision {
         fields: &payment.event_fields,
         data_processing,
         user_data: &user_data,
-        app_data: app_data.filter(|_| action_source == ActionSource::App),
+        app_data: sent_device.as_ref(),
         custom_data: &custom_data,
     };
     let blocked = findings.has_error();
@@ -309,8 +315,11 @@ fn own_currency(case: Case<'_>) -> Option<Currency> {
 }
 
 /// The person: what came with the payment, what the signup said, and the id both share.
-fn user_data(payment: &Payment<'_>, user: &UserData, now: Timestamp) -> UserData {
-    let mut known = payment.user_data.clone().completed_with(user);
+fn user_data(payment: &Payment<'_>, user: &User, now: Timestamp) -> UserData {
+    let mut known = payment.user_data.clone().completed_with(&user.user_data);
+    if payment.tracking.or(user.tracking) == Some(Tracking::Denied) {
+        known.remove(ClearField::Madid);
+    }
     let context = Context { country: None, default_country: None, today: now.date() };
     let id = customer::hash_all(Field::ExternalId, [payment.user_id.as_str()], &context);
     known.add(Field::ExternalId, id.kept);
@@ -320,6 +329,16 @@ fn user_data(payment: &Payment<'_>, user: &UserData, now: Timestamp) -> UserData
 /// The device of the payment, else that of the signup.
 fn device<'c>(payment: &'c Payment<'_>, user: &'c User) -> Option<&'c AppData> {
     payment.app_data.as_ref().or(user.app_data.as_ref())
+}
+
+/// The device as Meta gets it: what the person last said of being followed holds, whichever device
+/// it came with.
+fn sent_device(payment: &Payment<'_>, user: &User, device: &AppData) -> AppData {
+    let mut app_data = device.clone();
+    if payment.tracking.or(user.tracking) == Some(Tracking::Denied) {
+        app_data.advertiser_tracking_enabled = false;
+    }
+    app_data
 }
 
 /// What the rule says; for an app event without a device, what the rule says of those.

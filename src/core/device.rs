@@ -14,20 +14,38 @@ use super::customer;
 use super::finding::{Code, Finding};
 use super::json::{self, Fields, Json};
 use super::meta::app_data::{AppData, DeviceFact, EXTINFO_LEN, Extinfo, OS_VERSION, Platform};
-use super::payment::personal::is_address;
+use super::names::closed_list;
 use super::payment::reader::BodyReader;
+
+closed_list! {
+    /// What a person said about being followed by apps.
+    pub enum Tracking {
+        /// They may be.
+        Allowed = "allowed",
+        /// They are not to be: no advertising id leaves this program.
+        Denied = "denied",
+    }
+}
 
 /// What is known of a device.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Device {
     /// As Meta receives it, if the version of its system is known.
     pub app_data: Option<AppData>,
-    /// GAID or IDFA, for `user_data.madid`.
+    /// GAID or IDFA, for `user_data.madid`. None where tracking is denied.
     pub advertising_id: Option<String>,
+    /// What the person said, which holds even where the rest of the device cannot be used.
+    pub tracking: Option<Tracking>,
 }
 
 /// Longest fact about a device, in characters. Ours: no locale, model or version is longer.
 const FACT_CHARS_MAX: usize = 256;
+
+/// Most schemes of addresses that are kept. Ours: an app has one or two.
+const URL_SCHEMES_MAX: usize = 20;
+
+/// Where `extinfo` names the locale.
+const LOCALE: usize = 6;
 
 /// Which field tells which entry of `extinfo`: the first that is there. Screens are nested.
 const ENTRIES: [(usize, &[&str]); 11] = [
@@ -36,7 +54,7 @@ const ENTRIES: [(usize, &[&str]); 11] = [
     (3, &["build_number"]),
     (OS_VERSION, &["system_version", "os_version"]),
     (5, &["device", "model", "device_model"]),
-    (6, &["locale"]),
+    (LOCALE, &["locale"]),
     (7, &["timezone_abbreviation"]),
     (8, &["carrier"]),
     (12, &["cpu_cores"]),
@@ -47,9 +65,11 @@ const ENTRIES: [(usize, &[&str]); 11] = [
 /// The entries of `extinfo` that describe the screen, within `device_display`.
 const SCREEN: [(usize, &str); 3] = [(9, "width"), (10, "height"), (11, "density")];
 
-/// The device of a body: its `app_data`, else its `device_data`.
+/// The device of a body: its `app_data`, else its `device_data`. A refusal to be followed counts
+/// from either.
 pub fn of_body(body: &mut BodyReader<'_, '_>) -> Device {
     let platform = body.get("platform").and_then(json::text);
+    let mut found = Device::default();
     for (key, base) in [("app_data", "/app_data"), ("device_data", "/device_data")] {
         match body.get(key) {
             None => {}
@@ -62,7 +82,7 @@ pub fn of_body(body: &mut BodyReader<'_, '_>) -> Device {
                     reader.sdks_form(platform)
                 };
                 body.findings.extend(reader.body.findings);
-                return device;
+                found = found.or(device);
             }
             Some(other) => {
                 let says = format!("`{key}` must be an object, not {}", json::kind(other));
@@ -71,7 +91,22 @@ pub fn of_body(body: &mut BodyReader<'_, '_>) -> Device {
             }
         }
     }
-    Device::default()
+    found
+}
+
+impl Device {
+    fn or(self, other: Self) -> Self {
+        let tracking = match (self.tracking, other.tracking) {
+            (Some(Tracking::Denied), _) | (_, Some(Tracking::Denied)) => Some(Tracking::Denied),
+            (said, other) => said.or(other),
+        };
+        let id = self.advertising_id.or(other.advertising_id);
+        Self {
+            app_data: self.app_data.or(other.app_data),
+            advertising_id: id.filter(|_| tracking != Some(Tracking::Denied)),
+            tracking,
+        }
+    }
 }
 
 struct Reader<'f, 'a> {
@@ -89,12 +124,20 @@ impl Reader<'_, '_> {
     /// `device_data` as the mobile SDKs send it.
     fn sdks_form(&mut self, platform: Option<&str>) -> Device {
         let fields = self.body.fields();
-        let advertising_id = self.advertising_id();
-        let Some(platform) = platform.and_then(platform_of).or_else(|| guessed_platform(fields))
-        else {
+        let (advertising_id, declined) = self.advertising_id();
+        let named = platform.and_then(platform_of).or_else(|| guessed_platform(fields));
+        // iOS gives an id only to those apps that may follow; Android gives one unless told not to.
+        let silent = match named {
+            Some(Platform::Ios) if advertising_id.is_none() => Some(Tracking::Denied),
+            _ if declined => Some(Tracking::Denied),
+            Some(Platform::Android | Platform::Ios) => Some(Tracking::Allowed),
+            None => None,
+        };
+        let tracking = self.flag("advertiser_tracking_enabled").or(silent);
+        let Some(platform) = named else {
             let help = "send `platform` (ANDROID or IOS) beside it, or a `gaid`, `idfa` or `idfv`";
             self.say("", "the device's platform is not said".to_owned(), help);
-            return Device { app_data: None, advertising_id };
+            return Device { app_data: None, advertising_id, tracking };
         };
         let mut facts = [const { String::new() }; EXTINFO_LEN];
         for (at, keys) in ENTRIES {
@@ -105,80 +148,101 @@ impl Reader<'_, '_> {
                 facts[at] = self.fact(screen, key).unwrap_or_default();
             }
         }
-        tidied(&mut facts, fields);
+        let parts = self.fact(fields, "language").zip(self.fact(fields, "country"));
+        if let (true, Some((language, country))) = (facts[LOCALE].is_empty(), parts) {
+            facts[LOCALE] = format!("{language}_{country}");
+        }
+        facts[LOCALE] = facts[LOCALE].replace('-', "_");
         let vendor = self.fact(fields, "idfv").filter(|id| !is_zeros(id));
         let referrer =
             self.fact(fields, "install_ref").or_else(|| self.fact(fields, "install_referrer"));
         let texts = [(DeviceFact::InstallReferrer, referrer), (DeviceFact::VendorId, vendor)];
-        let followed = match platform {
-            Platform::Ios => advertising_id.is_some(),
-            Platform::Android => !text_of(fields, "gaid").is_some_and(is_zeros),
-        };
-        let flag = |key| json::get(fields, key).and_then(flag);
+        let own = self.flag("application_tracking_enabled");
         let app_data = self.extinfo(platform, facts, "system_version").map(|extinfo| AppData {
-            advertiser_tracking_enabled: flag("advertiser_tracking_enabled").unwrap_or(followed),
-            application_tracking_enabled: flag("application_tracking_enabled").unwrap_or(true),
+            advertiser_tracking_enabled: tracking == Some(Tracking::Allowed),
+            application_tracking_enabled: own != Some(Tracking::Denied),
             extinfo,
             facts: texts.into_iter().filter_map(|(key, text)| Some((key, text?))).collect(),
             url_schemes: Vec::new(),
         });
-        Device { app_data, advertising_id }
+        Device { app_data, advertising_id, tracking }
     }
 
     /// `app_data` as Meta documents it.
     fn metas_form(&mut self) -> Device {
         let fields = self.body.fields();
-        let advertising_id = self.advertising_id();
+        let (advertising_id, declined) = self.advertising_id();
+        let said = self.flag("advertiser_tracking_enabled");
+        let tracking = said.or(declined.then_some(Tracking::Denied));
+        let unusable = Device { app_data: None, advertising_id: advertising_id.clone(), tracking };
         let entries = match json::get(fields, "extinfo") {
             Some(Json::Array(entries)) if entries.len() == EXTINFO_LEN => entries,
             _ => {
                 let says = format!("`extinfo` must be a list of {EXTINFO_LEN} texts");
                 self.say("extinfo", says, "write \"\" where a fact is not known");
-                return Device { app_data: None, advertising_id };
+                return unusable;
             }
         };
         let Some(platform) = json::text(&entries[0]).and_then(Platform::read) else {
             let says = "`extinfo` must begin with `a2` (Android) or `i2` (iOS)".to_owned();
             self.say("extinfo/0", says, "write the version of `extinfo` first");
-            return Device { app_data: None, advertising_id };
+            return unusable;
         };
-        let Some(followed) = json::get(fields, "advertiser_tracking_enabled").and_then(flag) else {
+        let Some(said) = said else {
             let says = "`advertiser_tracking_enabled` must be 0 or 1".to_owned();
             self.say("advertiser_tracking_enabled", says, "send what the person allowed");
-            return Device { app_data: None, advertising_id };
+            return unusable;
         };
         let mut facts = [const { String::new() }; EXTINFO_LEN];
         for (at, entry) in entries.iter().enumerate() {
             facts[at] = self.usable(&format!("extinfo/{at}"), entry).unwrap_or_default();
         }
-        let facts_of = |reader: &mut Self| {
-            let read = DeviceFact::ALL.iter().map(|key| (*key, reader.fact(fields, key.as_str())));
-            read.filter_map(|(key, text)| Some((key, text?))).collect()
+        let mut texts = Vec::new();
+        for key in DeviceFact::ALL {
+            texts.extend(self.fact(fields, key.as_str()).map(|text| (*key, text)));
+        }
+        let schemes = match json::get(fields, "url_schemes") {
+            Some(Json::Array(schemes)) => schemes.as_slice(),
+            _ => &[],
         };
-        let texts = facts_of(self);
-        let url_schemes = match json::get(fields, "url_schemes") {
-            Some(Json::Array(schemes)) => {
-                schemes.iter().filter_map(|scheme| self.usable("url_schemes", scheme)).collect()
-            }
-            _ => Vec::new(),
-        };
-        let own = json::get(fields, "application_tracking_enabled").and_then(flag);
+        let schemes = schemes.iter().take(URL_SCHEMES_MAX);
+        let url_schemes = schemes.filter_map(|scheme| self.usable("url_schemes", scheme)).collect();
+        let own = self.flag("application_tracking_enabled");
         let app_data = self.extinfo(platform, facts, "extinfo/4").map(|extinfo| AppData {
-            advertiser_tracking_enabled: followed,
-            application_tracking_enabled: own.unwrap_or(true),
+            advertiser_tracking_enabled: said == Tracking::Allowed,
+            application_tracking_enabled: own != Some(Tracking::Denied),
             extinfo,
             facts: texts,
             url_schemes,
         });
-        Device { app_data, advertising_id }
+        Device { app_data, advertising_id, tracking }
+    }
+
+    /// What a person said. A word that cannot be read is a no: nobody is followed by mistake.
+    fn flag(&mut self, key: &str) -> Option<Tracking> {
+        let value = self.body.get(key).filter(|value| !json::is_blank(value))?;
+        let word = match (value, json::text_or_number(value).map(str::trim)) {
+            (Json::Bool(flag), _) => Some(*flag),
+            (_, Some("1" | "true")) => Some(true),
+            (_, Some("0" | "false")) => Some(false),
+            _ => None,
+        };
+        if word.is_none() {
+            let says = format!("`{key}` is neither 0 nor 1; it was read as 0");
+            self.say(key, says, "send what the person allowed: 0 or 1");
+        }
+        Some(if word == Some(true) { Tracking::Allowed } else { Tracking::Denied })
     }
 
     fn extinfo(
         &mut self,
         platform: Platform,
-        facts: [String; EXTINFO_LEN],
+        mut facts: [String; EXTINFO_LEN],
         key: &str,
     ) -> Option<Extinfo> {
+        // `iOS 17.5` names a version too.
+        let words = facts[OS_VERSION].find(|c: char| c.is_ascii_digit());
+        facts[OS_VERSION].drain(..words.unwrap_or(facts[OS_VERSION].len()));
         let extinfo = Extinfo::new(platform, facts);
         if extinfo.is_none() {
             let says =
@@ -188,23 +252,22 @@ impl Reader<'_, '_> {
         extinfo
     }
 
-    /// The first advertising id that is one. One of zeros is what a person gives who declined.
-    fn advertising_id(&mut self) -> Option<String> {
+    /// The first advertising id that is one, and whether another one was of zeros: that is what a
+    /// device gives whose owner declined.
+    fn advertising_id(&mut self) -> (Option<String>, bool) {
+        let (mut found, mut declined) = (None, false);
         for key in ["madid", "gaid", "idfa"] {
             let Some(text) = text_of(self.body.fields(), key) else { continue };
+            declined |= is_zeros(text);
             match customer::advertising_id(text) {
-                Ok(Some(id)) => return Some(id),
-                Ok(None) => {}
+                Ok(id) => found = found.or(id),
                 Err(refusal) => {
-                    self.say(
-                        key,
-                        format!("`{key}` {}", refusal.says()),
-                        "send it as the device gives it",
-                    );
+                    let says = format!("`{key}` {}", refusal.says());
+                    self.say(key, says, "send it as the device gives it");
                 }
             }
         }
-        None
+        (found.filter(|_| !declined), declined)
     }
 
     fn fact(&mut self, fields: &Fields<'_>, key: &str) -> Option<String> {
@@ -218,24 +281,13 @@ impl Reader<'_, '_> {
         if text.is_empty() {
             return None;
         }
-        if is_address(text) || text.chars().nth(FACT_CHARS_MAX).is_some() {
+        if text.contains('@') || text.chars().nth(FACT_CHARS_MAX).is_some() {
             let says = format!("`{key}` is no fact about a device; it was left out");
             self.say(key, says, "send what the device says of itself");
             return None;
         }
         Some(text.to_owned())
     }
-}
-
-/// `iOS 17.5` names a version too; a locale is written `en_US`, and may come in two parts.
-fn tidied(facts: &mut [String; EXTINFO_LEN], fields: &Fields<'_>) {
-    let words = facts[OS_VERSION].find(|c: char| c.is_ascii_digit());
-    facts[OS_VERSION].drain(..words.unwrap_or(facts[OS_VERSION].len()));
-    let parts = text_of(fields, "language").zip(text_of(fields, "country"));
-    if let (true, Some((language, country))) = (facts[6].is_empty(), parts) {
-        facts[6] = format!("{language}_{country}");
-    }
-    facts[6] = facts[6].replace('-', "_");
 }
 
 fn platform_of(word: &str) -> Option<Platform> {
@@ -266,18 +318,6 @@ fn text_of<'j>(fields: &'j Fields<'_>, key: &str) -> Option<&'j str> {
 
 fn is_zeros(id: &str) -> bool {
     id.bytes().all(|byte| matches!(byte, b'0' | b'-'))
-}
-
-/// True and false, or 1 and 0.
-fn flag(value: &Json<'_>) -> Option<bool> {
-    if let Json::Bool(flag) = value {
-        return Some(*flag);
-    }
-    match json::text_or_number(value)? {
-        "1" => Some(true),
-        "0" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -349,30 +389,53 @@ mod tests {
 
     #[test]
     fn the_person_decides_about_tracking() {
-        for (body, followed) in [
-            (r#""platform":"IOS","device_data":{"system_version":"17"}"#, false),
+        const ID: &str = "38400000-8cf0-11bd-b23e-10b96e40000d";
+        const ZEROS: &str = "00000000-0000-0000-0000-000000000000";
+        for (platform, fields, allowed) in [
+            ("IOS", String::new(), false),
+            ("IOS", format!(r#","idfa":"{ID}""#), true),
+            ("IOS", format!(r#","idfa":"{ZEROS}""#), false),
+            ("IOS", r#","advertiser_tracking_enabled":1"#.to_owned(), true),
+            ("IOS", format!(r#","idfa":"{ID}","advertiser_tracking_enabled":false"#), false),
+            ("ANDROID", String::new(), true),
+            ("ANDROID", format!(r#","gaid":"{ID}""#), true),
+            ("ANDROID", format!(r#","gaid":"{ZEROS}""#), false),
+            ("ANDROID", format!(r#","madid":"{ZEROS}","gaid":"{ID}""#), false),
+            ("ANDROID", format!(r#","gaid":"{ID}","advertiser_tracking_enabled":"false""#), false),
+            ("ANDROID", format!(r#","gaid":"{ID}","advertiser_tracking_enabled":0"#), false),
+        ] {
+            let body = format!(
+                r#"{{"platform":"{platform}","device_data":{{"system_version":"17"{fields}}}}}"#
+            );
+            let (found, said) = device(&body);
+            assert_eq!(said, [], "{body}");
+            let wanted = if allowed { Tracking::Allowed } else { Tracking::Denied };
+            assert_eq!(found.tracking, Some(wanted), "{body}");
+            let app_data = found.app_data.expect(&body);
+            assert_eq!(app_data.advertiser_tracking_enabled, allowed, "{body}");
+            assert!(allowed || found.advertising_id.is_none(), "no id of who declined: {body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_outlives_a_device_that_cannot_be_used_and_is_never_read_as_consent() {
+        for (body, tracking, said) in [
+            (r#"{"device_data":{"advertiser_tracking_enabled":0}}"#, Tracking::Denied, 1),
+            (r#"{"app_data":{"advertiser_tracking_enabled":0}}"#, Tracking::Denied, 1),
             (
-                r#""platform":"IOS","device_data":{"system_version":"17","idfa":"00000000-0000-0000-0000-000000000000"}"#,
-                false,
+                r#"{"platform":"ANDROID","device_data":{"system_version":"14","advertiser_tracking_enabled":"denied"}}"#,
+                Tracking::Denied,
+                1,
             ),
             (
-                r#""platform":"IOS","device_data":{"system_version":"17","advertiser_tracking_enabled":1}"#,
-                true,
-            ),
-            (r#""platform":"ANDROID","device_data":{"system_version":"14"}"#, true),
-            (
-                r#""platform":"ANDROID","device_data":{"system_version":"14","gaid":"00000000-0000-0000-0000-000000000000"}"#,
-                false,
-            ),
-            (
-                r#""platform":"ANDROID","device_data":{"system_version":"14","advertiser_tracking_enabled":false}"#,
-                false,
+                r#"{"platform":"ANDROID","app_data":{"advertiser_tracking_enabled":0},"device_data":{"system_version":"14","gaid":"38400000-8cf0-11bd-b23e-10b96e40000d"}}"#,
+                Tracking::Denied,
+                1,
             ),
         ] {
-            let (found, said) = device(&format!("{{{body}}}"));
-            assert_eq!(said, [], "{body}");
-            let app_data = found.app_data.expect(body);
-            assert_eq!(app_data.advertiser_tracking_enabled, followed, "{body}");
+            let (found, findings) = device(body);
+            assert_eq!((found.tracking, findings.len()), (Some(tracking), said), "{body}");
+            assert_eq!(found.advertising_id, None, "{body}");
         }
     }
 

@@ -28,8 +28,12 @@ closed_list! {
     }
 }
 
-/// Most findings that one input collects. More would bury the first, which is the useful one.
+/// Most findings that are shown of one input. More would bury the first, which is the useful one.
 pub const FINDINGS_MAX: usize = 50;
+
+/// Most findings of one code that one input collects. The bound is per code, so that many of one
+/// kind never hide another: what a verdict depends on must not depend on how much else is wrong.
+pub const OF_ONE_CODE_MAX: usize = 20;
 
 /// Where in the input a finding points.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,11 +119,21 @@ impl Serialize for Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Adds a finding, unless [`FINDINGS_MAX`] of at least its weight are there already.
+    /// Adds a finding, unless [`OF_ONE_CODE_MAX`] of its code are there already.
     pub fn push(&mut self, finding: Finding) {
+        let same = |earlier: &&Finding| {
+            earlier.code == finding.code && earlier.severity == finding.severity
+        };
+        if self.0.iter().filter(same).count() >= OF_ONE_CODE_MAX {
+            return;
+        }
         let place = self.0.partition_point(|earlier| earlier.severity <= finding.severity);
         self.0.insert(place, finding);
-        self.0.truncate(FINDINGS_MAX);
+    }
+
+    /// The findings that are shown: errors first, [`FINDINGS_MAX`] at most.
+    pub fn shown(&self) -> impl Iterator<Item = &Finding> {
+        self.0.iter().take(FINDINGS_MAX)
     }
 
     /// Adds all of `others`.
@@ -159,7 +173,7 @@ impl Findings {
 
 impl Serialize for Findings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serializer.collect_seq(self.shown())
     }
 }
 
@@ -210,11 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_never_crowded_out_by_notes() {
+    fn no_finding_is_crowded_out_by_many_of_another_code() {
         let mut all = Findings::default();
-        (0..FINDINGS_MAX * 2).for_each(|_| all.push(finding(Severity::Note, "note")));
-        all.push(finding(Severity::Error, "error"));
-        assert_eq!(all.iter().count(), FINDINGS_MAX);
+        for code in Code::ALL {
+            for _ in 0..1_000 {
+                all.push(Finding::in_body(*code, "/x", "again and again"));
+            }
+        }
+        for code in Code::ALL {
+            let count = all.iter().filter(|finding| finding.code == *code).count();
+            assert_eq!(count, OF_ONE_CODE_MAX, "{code}");
+        }
         assert!(all.has_error());
+        assert_eq!(all.shown().count(), FINDINGS_MAX);
     }
 }

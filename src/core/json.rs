@@ -178,14 +178,28 @@ pub fn quoted(text: &str) -> String {
     hifijson::str::Display::new(text).to_string()
 }
 
-/// `text` cut to what fits into a sentence; never in the middle of a character.
+/// `text` cut to what fits into a sentence; never in the middle of a character. What may be an
+/// e-mail address is not repeated at all, nor is what a terminal would obey or turn around.
 #[must_use]
 pub fn shortened(text: &str) -> Cow<'_, str> {
     const CHARS: usize = 40;
+    if text.contains('@') {
+        return Cow::Borrowed("(a text with an @)");
+    }
+    if text.contains(is_unprintable) {
+        return Cow::Owned(shortened(&text.replace(is_unprintable, "\u{fffd}")).into_owned());
+    }
     match text.char_indices().nth(CHARS) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
+}
+
+/// Control characters, and the marks that turn the direction of text around.
+#[must_use]
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The JSON pointer (RFC 6901) of the field `key` of the object at `base`. A sender's key is

@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::customer::{Context, CountryCode};
-use super::device;
+use super::device::{self, Device, Tracking};
 use super::finding::{Code, Finding, Findings};
 use super::json::{self, Json};
 use super::meta::{AppData, DataProcessing, EventFields};
@@ -133,6 +133,8 @@ pub struct Payment<'a> {
     pub user_data: UserData,
     /// The device that travelled with the payment.
     pub app_data: Option<AppData>,
+    /// Whether the person lets apps follow them, as far as that device said.
+    pub tracking: Option<Tracking>,
     /// What the sender says of the event: pages, opting out, an earlier event.
     pub event_fields: EventFields,
     /// What Meta may do with the event, where the sender chose.
@@ -180,6 +182,7 @@ impl Payment<'_> {
         // Texts, numbers and lists of texts: there is nothing that could fail to serialise.
         field("app_data", self.app_data.as_ref().and_then(|data| serde_json::to_string(data).ok()));
         field("occurred_at", self.occurred_at.map(|time| json::quoted(&time.to_string())));
+        field("tracking", self.tracking.map(|said| json::quoted(said.as_str())));
         // Their members stand in the payment itself, as in an event.
         for members in [
             serde_json::to_string(&self.data_processing),
@@ -240,9 +243,9 @@ pub fn read(body: Json<'_>, arrival: impl Into<Arrival>) -> Reading<Payment<'_>>
     let currency = currency(&mut reader);
     let occurred_at = reader.time("occurred_at");
     let event_fields = event_fields::read(&mut reader);
-    let data_processing = event_fields::data_processing(&reader);
+    let data_processing = event_fields::data_processing(&reader, event_data.as_ref());
     let mut user_data = user_data::of_payment(&mut reader, arrival.context());
-    let app_data = device(&mut reader, &mut user_data);
+    let Device { app_data, tracking, .. } = device(&mut reader, &mut user_data);
     let findings = reader.findings;
     let value = match (user_id, payment_type, status, amount, findings.has_error()) {
         (Some(user_id), Some(payment_type), Some(status), Some(amount), false) => Some(Payment {
@@ -255,6 +258,7 @@ pub fn read(body: Json<'_>, arrival: impl Into<Arrival>) -> Reading<Payment<'_>>
             event_data,
             user_data,
             app_data,
+            tracking,
             event_fields,
             data_processing,
             occurred_at,
@@ -266,14 +270,17 @@ pub fn read(body: Json<'_>, arrival: impl Into<Arrival>) -> Reading<Payment<'_>>
 }
 
 /// The device of a body; its advertising id is an identifier of the person's.
-pub(super) fn device(reader: &mut BodyReader<'_, '_>, user_data: &mut UserData) -> Option<AppData> {
+pub(super) fn device(reader: &mut BodyReader<'_, '_>, user_data: &mut UserData) -> Device {
     let found = device::of_body(reader);
-    if let Some(id) = found.advertising_id
+    if let Some(id) = &found.advertising_id
         && user_data.keys().all(|key| key != ClearField::Madid.as_str())
     {
-        user_data.set(ClearField::Madid, id);
+        user_data.set(ClearField::Madid, id.clone());
     }
-    found.app_data
+    if found.tracking == Some(Tracking::Denied) {
+        user_data.remove(ClearField::Madid);
+    }
+    found
 }
 
 fn id(text: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 //! In: JSON bodies. Out: [`Signup`] with hashed identifiers, [`Removal`] with the keys to look for.
 //! A device comes as `device_data` beside `user_data`, as the mobile SDKs send it.
 
+use super::device::Device;
 use super::finding::{Code, Finding};
 use super::json::{self, Json};
 use super::payment::reader::BodyReader;
@@ -48,8 +49,9 @@ pub fn read_signup(body: &Json<'_>, arrival: impl Into<Arrival>) -> Reading<Sign
     let user_id = reader.required_id("id").and_then(|id| UserId::read(&id));
     let context = arrival.into().context();
     let mut user_data = user_data::of_person(&mut reader, context, Unknown::Ignore);
-    let app_data = payment::device(&mut outer, &mut user_data);
-    let value = user_id.map(|user_id| Signup { user_id, user: User { user_data, app_data } });
+    let Device { app_data, tracking, .. } = payment::device(&mut outer, &mut user_data);
+    let user = User { user_data, app_data, tracking };
+    let value = user_id.map(|user_id| Signup { user_id, user });
     outer.findings.extend(reader.findings);
     Reading { value, findings: outer.findings }
 }

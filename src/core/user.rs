@@ -6,11 +6,11 @@
 use jiff::civil::Date;
 
 use super::customer::Context;
-use super::device;
+use super::device::{self, Tracking};
 use super::json::{self, Json};
 use super::meta::AppData;
 use super::payment::reader::BodyReader;
-use super::user_data::{self, Unknown, UserData};
+use super::user_data::{self, ClearField, Unknown, UserData};
 
 /// What is known of a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct User {
     pub user_data: UserData,
     /// The person's device.
     pub app_data: Option<AppData>,
+    /// Whether the person lets apps follow them, as far as a device said.
+    pub tracking: Option<Tracking>,
 }
 
 impl User {
@@ -26,10 +28,12 @@ impl User {
     /// and keeps the rest.
     #[must_use]
     pub fn correcting(self, older: Self) -> Self {
-        Self {
-            user_data: self.user_data.correcting(older.user_data),
-            app_data: self.app_data.or(older.app_data),
+        let mut user_data = self.user_data.correcting(older.user_data);
+        let tracking = self.tracking.or(older.tracking);
+        if tracking == Some(Tracking::Denied) {
+            user_data.remove(ClearField::Madid);
         }
+        Self { user_data, app_data: self.app_data.or(older.app_data), tracking }
     }
 
     /// Reads back what [`User::to_stored`] wrote. Hashes pass as they are.
@@ -46,7 +50,8 @@ impl User {
             }
             _ => UserData::default(),
         };
-        Self { user_data, app_data: device::of_body(&mut reader).app_data }
+        let tracking = reader.get("tracking").and_then(json::text).and_then(Tracking::read);
+        Self { user_data, app_data: device::of_body(&mut reader).app_data, tracking }
     }
 
     /// The JSON object, as the store keeps it.
@@ -55,10 +60,9 @@ impl User {
         let user_data = self.user_data.to_json();
         // Texts, lists of texts and digits: there is nothing that could fail to serialise.
         let device = self.app_data.as_ref().and_then(|device| serde_json::to_string(device).ok());
-        match device {
-            Some(device) => format!(r#"{{"user_data":{user_data},"app_data":{device}}}"#),
-            None => format!(r#"{{"user_data":{user_data}}}"#),
-        }
+        let device = device.map(|device| format!(r#","app_data":{device}"#)).unwrap_or_default();
+        let tracking = self.tracking.map(|said| format!(r#","tracking":"{said}""#));
+        format!(r#"{{"user_data":{user_data}{device}{}}}"#, tracking.unwrap_or_default())
     }
 }
 
@@ -70,7 +74,7 @@ mod tests {
         r#"{"user_data":{"em":["62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"],"#,
         r#""madid":"38400000-8cf0-11bd-b23e-10b96e40000d"},"#,
         r#""app_data":{"advertiser_tracking_enabled":1,"application_tracking_enabled":1,"#,
-        r#""extinfo":["a2","","","","14","","","","","","","","","","",""]}}"#
+        r#""extinfo":["a2","","","","14","","","","","","","","","","",""]},"tracking":"allowed"}"#
     );
 
     #[test]
@@ -87,5 +91,14 @@ mod tests {
         let both = again.correcting(known.clone());
         assert_eq!(both.app_data, known.app_data);
         assert_eq!(both.user_data.keys().collect::<Vec<_>>(), ["em", "fbp", "madid"]);
+    }
+
+    #[test]
+    fn who_declines_once_is_not_followed_by_what_was_known_before() {
+        let known = User::from_stored(STORED);
+        let again = User::from_stored(r#"{"user_data":{},"tracking":"denied"}"#);
+        let both = again.correcting(known);
+        assert_eq!(both.tracking, Some(Tracking::Denied));
+        assert_eq!(both.user_data.keys().collect::<Vec<_>>(), ["em"], "the advertising id is gone");
     }
 }

@@ -26,8 +26,11 @@ use clear::{CLICK, CLICK_TIME, clear_field, click};
 /// Most values of one hashed field. Ours: an event with more e-mail addresses is a mistake.
 pub const VALUES_MAX: usize = 10;
 
+/// Most values of one field that are looked at, good or not.
+const LOOKED_AT_MAX: usize = 10 * VALUES_MAX;
+
 /// The plain words for Meta's short keys, for suggestions.
-const PLAIN_WORDS: [&str; 11] = [
+const PLAIN_WORDS: [&str; 13] = [
     "email",
     "phone",
     "first_name",
@@ -39,6 +42,33 @@ const PLAIN_WORDS: [&str; 11] = [
     "zip",
     "postal_code",
     "name",
+    "fbclid",
+    "fbclid_at",
+];
+
+/// What others call the same fields, too far from our words to be guessed by letters.
+const OTHER_WORDS: [(&str, &str); 9] = [
+    ("ip", "client_ip_address"),
+    ("ip_address", "client_ip_address"),
+    ("user_agent", "client_user_agent"),
+    ("userAgent", "client_user_agent"),
+    ("mobile", "phone"),
+    ("phone_number", "phone"),
+    ("phoneNumber", "phone"),
+    ("full_name", "name"),
+    ("pincode", "zip"),
+];
+
+/// Fields of a payment that are easily put among a person's.
+const BESIDE: [&str; 8] = [
+    "data_processing_options",
+    "data_processing_options_country",
+    "data_processing_options_state",
+    "opt_out",
+    "device_data",
+    "app_data",
+    "event_source_url",
+    "occurred_at",
 ];
 
 /// A person's identifiers as Meta receives them.
@@ -82,6 +112,11 @@ impl UserData {
     fn in_order(&mut self) {
         self.hashed.sort_by_key(|(field, _)| *field);
         self.clear.sort_by_key(|(field, _)| *field);
+    }
+
+    /// Takes a clear field away.
+    pub fn remove(&mut self, field: ClearField) {
+        self.clear.retain(|(known, _)| *known != field);
     }
 
     /// Sets a clear field.
@@ -203,7 +238,7 @@ pub fn of_person(reader: &mut BodyReader<'_, '_>, context: Context, unknown: Unk
             reader.findings.push(unknown_key(key, reader));
         }
     }
-    click(reader, &mut user_data);
+    click(reader, context.today, &mut user_data);
     user_data
 }
 
@@ -216,7 +251,7 @@ fn disagree(one: &[Hashed], other: &[Hashed]) -> bool {
 
 fn two_values(field: Field, key: &str, reader: &BodyReader<'_, '_>) -> Finding {
     let says =
-        format!("`{key}` is another `{}` than the one sent beside it; both were used", field.key());
+        format!("`{key}` differs from the other field for `{}`; both were used", field.key());
     let help =
         "send one of the two, or the same value in both; a hash must be of the normalised text";
     Finding::in_body(Code::UserFieldsDisagree, reader.pointer(key), says).help(help)
@@ -231,6 +266,12 @@ fn unknown_key(key: &str, reader: &BodyReader<'_, '_>) -> Finding {
     }
     let says = format!("`{}` is not a field of a person; it was not used", json::shortened(key));
     let finding = Finding::in_body(code, reader.pointer(key), says);
+    if let Some((_, meant)) = OTHER_WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(key)) {
+        return finding.help(format!("did you mean `{meant}`?"));
+    }
+    if BESIDE.contains(&key) {
+        return finding.help(format!("send `{key}` beside `user_data`, not in it"));
+    }
     let words = PLAIN_WORDS.into_iter().chain(Field::ALL.map(Field::key));
     match suggestion(key, words.chain(ClearField::words())) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
@@ -251,6 +292,8 @@ fn hashed_field(
     reader: &mut BodyReader<'_, '_>,
 ) -> Vec<Hashed> {
     let items = if let Json::Array(items) = value { items } else { std::slice::from_ref(value) };
+    // What lies far beyond the limit is not normalised only to be left out.
+    let items = &items[..items.len().min(LOOKED_AT_MAX)];
     let texts: Vec<Result<Option<String>, String>> = items.iter().map(as_text).collect();
     if let Some(reason) = texts.iter().find_map(|text| text.as_ref().err()) {
         refused(key, reason, reader);

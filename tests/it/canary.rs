@@ -9,11 +9,13 @@ use tempfile::TempDir;
 use crate::program::{self, KEY, Program, TOKEN};
 
 /// What must not be found anywhere. Each is unmistakable.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 11] = [
     "canary.signup@example.com",
     "canary.payment@example.com",
     "canary.cart@example.com",
     "canary.held@example.com",
+    "canary.device@example.com",
+    "canary.page@example.com",
     "4155550147",
     "Canaryfirst",
     "Canarylast",
@@ -22,7 +24,7 @@ const SECRETS: [&str; 9] = [
 ];
 
 /// What is sent: people in every field there is, and refusals that must not quote them.
-const BODIES: [(&str, &str); 10] = [
+const BODIES: [(&str, &str); 12] = [
     (
         "signup",
         r#"{"user_data":{"id":"u1","name":"Canaryfirst Canarylast","email":" Canary.Signup@Example.com ","phone":"+1 (415) 555-0147"}}"#,
@@ -34,6 +36,14 @@ const BODIES: [(&str, &str); 10] = [
     (
         "capture-payment",
         r#"{"user_id":"nobody-yet","payment_id":"visible-2","amount":5,"user_data":{"email":"canary.held@example.com","last_name":"Canarylast"}}"#,
+    ),
+    (
+        "signup",
+        r#"{"user_data":{"id":"u3"},"platform":"IOS","device_data":{"system_version":"17","device_name":"Canaryfirst's phone","device":"canary.device@example.com","language":"canary.device@example.com","country":"IN"}}"#,
+    ),
+    (
+        "capture-payment",
+        r#"{"user_id":"u3","payment_id":"visible-3","amount":5,"type":"canary.page@example.com","event_source_url":"https://shop.example/?email=canary.page@example.com","referrer_url":"https://canary.page@example.com@shop.example/","user_data":{"subscription_id":"canary.page@example.com 1","page_id":"canary.page@example.com"},"original_event_data":{"event_name":"Purchase","event_time":1772270000,"order_id":"canary.page@example.com"},"customer_segmentation":"canary.page@example.com"}"#,
     ),
     // What is refused must not be quoted.
     ("signup", r#"{"user_data":{"id":"u2","email":"canary.signup@example.com canary"}}"#),

@@ -46,7 +46,9 @@ fn refused_currency(evidence: Evidence<'_>) -> Option<Finding> {
         return None;
     }
     let says = format!("Meta takes no {}", currency.code());
-    let finding = Finding::in_body(Code::CurrencyRefused, "/event_data/currency", says);
+    let inner = evidence.sent.currency == Some(currency);
+    let at = if inner { "/event_data/currency" } else { "/currency" };
+    let finding = Finding::in_body(Code::CurrencyRefused, at, says);
     Some(finding.help("send the value in a currency that Meta takes"))
 }
 
@@ -117,7 +119,7 @@ fn recommended(evidence: Evidence<'_>) -> Option<Finding> {
     let absent: Vec<&str> =
         all.filter(|key| is_absent(evidence, key) && !evidence.sent.is_unreadable(key)).collect();
     let first = absent.first()?;
-    let says = format!("a {event} teaches Meta more with `{}`", absent.join("` and `"));
+    let says = format!("{event} teaches Meta more with `{}`", absent.join("` and `"));
     let finding = Finding::in_body(Code::Recommended, format!("/event_data/{first}"), says);
     Some(finding.help("send it in `event_data`, or silence this note with `checks` in the mapping"))
 }
@@ -126,8 +128,6 @@ fn recommended(evidence: Evidence<'_>) -> Option<Finding> {
 fn is_absent(evidence: Evidence<'_>, key: &str) -> bool {
     let custom_data = evidence.custom_data;
     match key {
-        "value" => custom_data.value.is_none(),
-        "currency" => custom_data.currency.is_none(),
         "content_ids" => custom_data.content_ids.is_empty(),
         "contents" => custom_data.contents.is_empty() && !custom_data.content_ids.is_empty(),
         "content_type" => custom_data.content_type.is_none(),

@@ -18,6 +18,25 @@ closed_list! {
     }
 }
 
+/// What Meta refuses: fields of the wrong kind, required ones that are missing, times, thin user
+/// data, what an action source demands, limited data use that it does not know.
+const REFUSED_BY_META: [Code; 14] = [
+    Code::CurrencyMissing,
+    Code::KindOfField,
+    Code::CurrencyUnknown,
+    Code::ContentsShape,
+    Code::ContentsKey,
+    Code::ContentsItem,
+    Code::ContentTypeUnknown,
+    Code::ValueNegative,
+    Code::TimeInFuture,
+    Code::NoDevice,
+    Code::PageMissing,
+    Code::DataProcessingUnknown,
+    Code::MessagingIncomplete,
+    Code::UserDataThin,
+];
+
 /// The codes that a mapping file weighs itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Weights(Vec<(Code, Weight)>);
@@ -45,6 +64,13 @@ impl Weights {
     pub fn may_name(code: Code) -> bool {
         code.as_str().starts_with('E')
             || matches!(code, Code::UserDataThin | Code::CurrenciesDisagree)
+    }
+
+    /// Whether Meta would refuse the event, and with it all others of its request: then the code
+    /// always blocks (contract, section 8), and a file can make it no lighter.
+    #[must_use]
+    pub fn always_blocks(code: Code) -> bool {
+        REFUSED_BY_META.contains(&code)
     }
 
     /// The findings at these weights.

@@ -12,7 +12,7 @@ use rlibphonenumber::{
 };
 
 use super::country::CountryCode;
-use super::refusal::Refusal;
+use super::refusal::{Caution, Refusal};
 use super::text;
 
 /// Fewest digits. Source: Meta's Ruby and Node SDKs.
@@ -21,41 +21,68 @@ const DIGITS_MIN: usize = 7;
 const DIGITS_MAX: usize = 16;
 
 /// Keeps the digits, as ASCII and without leading zeros; completes a national number where
-/// `default_country` says with what.
+/// `country` says with what.
 pub(super) fn normalise(
     text: &str,
-    default_country: Option<CountryCode>,
-) -> Result<String, Refusal> {
+    country: Option<CountryCode>,
+) -> Result<(String, Option<Caution>), Refusal> {
     if has_extension(text) {
         return Err(Refusal::PhoneExtension);
     }
     let digits = digits(text)?;
-    let completed = default_country.and_then(|country| completed(text, &digits, country));
-    Ok(completed.unwrap_or(digits))
+    let Some(country) = country else {
+        let caution = is_countryless(text, &digits).then_some(Caution::NoCountry);
+        return Ok((digits, caution));
+    };
+    Ok(completed(text, &digits, country).unwrap_or((digits, None)))
+}
+
+/// Whether a number has neither a sign of its country, nor the length of one with a country code,
+/// nor digits that are one of the world's.
+fn is_countryless(text: &str, digits: &str) -> bool {
+    let is_short = digits.len() <= LENGTH_OF_NATIONAL && !is_international(text);
+    is_short && !parsed(&format!("+{digits}"), None).is_some_and(|number| is_valid(&number))
 }
 
 /// The number with its country code, if libphonenumber knows what to make of it.
 ///
-/// `digits` are those of `text` without leading zeros. A number that begins with `+` or `00` names
-/// its country; so does one that is no number of `country` but one of the world.
-fn completed(text: &str, digits: &str, country: CountryCode) -> Option<String> {
+/// `digits` are those of `text` without leading zeros. In this order: a number that begins with
+/// `+` or `00` names its country; one that begins with the country's own code is complete; then
+/// the national reading counts, since that is what `default_country` says of numbers, and then
+/// any reading at all.
+fn completed(text: &str, digits: &str, country: CountryCode) -> Option<(String, Option<Caution>)> {
+    let world = parsed(&format!("+{digits}"), None);
     if is_international(text) {
-        return parsed(&format!("+{digits}"), None).map(|number| written(&number));
+        return world.map(|number| (written(&number), None));
     }
     let region = Region::try_from(country.as_str().to_ascii_uppercase().as_str()).ok()?;
     let ascii: String =
         text.chars().filter_map(text::digit).map(|digit| char::from(b'0' + digit)).collect();
     let national = parsed(&ascii, Some(region))?;
-    if PHONE_NUMBER_UTIL.is_valid_number(&national) {
-        return Some(written(&national));
+    let abroad = world.filter(is_valid);
+    let has_trunk = ascii.starts_with('0');
+    let is_own = |number: &PhoneNumber| number.country_code == national.country_code;
+    if abroad.as_ref().is_some_and(|number| is_own(number) && !has_trunk) {
+        return Some((digits.to_owned(), None));
     }
-    let of_the_world = parsed(&format!("+{digits}"), None);
-    if of_the_world.is_some_and(|number| PHONE_NUMBER_UTIL.is_valid_number(&number)) {
-        return Some(digits.to_owned());
+    if is_valid(&national) {
+        let doubt = abroad.is_some() && !has_trunk && digits.len() > LENGTH_OF_NATIONAL;
+        return Some((written(&national), doubt.then_some(Caution::PerhapsAbroad)));
+    }
+    if abroad.is_some() {
+        return Some((digits.to_owned(), None));
     }
     // A number that only its own town can dial is not the whole number.
     let possible = PHONE_NUMBER_UTIL.is_possible_number_with_reason(&national);
-    (possible == Ok(NumberLengthType::IsPossible)).then(|| written(&national))
+    (possible == Ok(NumberLengthType::IsPossible)).then(|| (written(&national), None))
+}
+
+/// Digits of most countries' national numbers, at most: a longer one that is valid abroad as well
+/// deserves a word.
+const LENGTH_OF_NATIONAL: usize = 10;
+
+fn is_valid(number: &PhoneNumber) -> bool {
+    PHONE_NUMBER_UTIL.is_valid_number(number)
 }
 
 fn is_international(text: &str) -> bool {
@@ -102,7 +129,7 @@ fn begins_with_digit(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CountryCode, normalise};
+    use super::{Caution, CountryCode, normalise};
     use crate::core::customer::Refusal::{self, PhoneExtension, PhoneLength};
 
     #[test]
@@ -138,7 +165,11 @@ mod tests {
             ("16505551212😀²", Ok("16505551212"), "no decimal digits"),
         ];
         for &(text, expected, source) in rows {
-            assert_eq!(normalise(text, None), expected.map(Into::into), "{text}: {source}");
+            assert_eq!(
+                normalise(text, None).map(|(digits, _)| digits),
+                expected.map(Into::into),
+                "{text}: {source}"
+            );
         }
     }
 
@@ -165,10 +196,33 @@ mod tests {
             ("06 1234 5678", "it", "390612345678", "Italy keeps its zero"),
             ("+39 06 1234 5678", "us", "390612345678", "Italy keeps its zero"),
             ("٠٥٠١٢٣٤٥٦٧", "ae", "971501234567", "Arabic-Indic digits"),
+            ("4915123456789", "de", "4915123456789", "the country's own code"),
+            ("015123456789", "de", "4915123456789", "trunk zero"),
+            ("15123456789", "de", "4915123456789", "neither"),
+            ("4366412345678", "at", "4366412345678", "the country's own code"),
             ("1234567", "in", "1234567", "no number anywhere: the digits as they stand"),
         ] {
             let country = CountryCode::read(country);
-            assert_eq!(normalise(text, country).as_deref(), Ok(expected), "{text}: {source}");
+            let number = normalise(text, country).map(|(digits, _)| digits);
+            assert_eq!(number.as_deref(), Ok(expected), "{text}: {source}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_may_be_another_countrys_is_said_to_be() {
+        for (text, country, expected) in [
+            ("9876543210", "", Some(Caution::NoCountry)),
+            ("098765 43210", "", Some(Caution::NoCountry)),
+            ("919876543210", "", None),
+            ("+91 98765 43210", "", None),
+            ("0091 98765 43210", "", None),
+            ("16505551212", "", None),
+            ("98765 43210", "in", None),
+            ("447911123456", "de", Some(Caution::PerhapsAbroad)),
+            ("015123456789", "de", None),
+        ] {
+            let caution = normalise(text, CountryCode::read(country)).map(|(_, caution)| caution);
+            assert_eq!(caution, Ok(expected), "{text} {country}");
         }
     }
 }

@@ -75,6 +75,10 @@ pub enum Caution {
     Md5,
     /// Day and month of a birth date could be the other way round.
     AmbiguousDate,
+    /// A phone number names no country, and nothing says which it is.
+    NoCountry,
+    /// A phone number was completed, and could as well be one of another country.
+    PerhapsAbroad,
 }
 
 impl Caution {
@@ -84,6 +88,12 @@ impl Caution {
         match self {
             Self::Md5 => "looks like MD5 and is sent as it is; Meta documents SHA-256 only",
             Self::AmbiguousDate => "can be read two ways; the month was taken to come first",
+            Self::NoCountry => {
+                "names no country and will match nobody; send +91…, or set `default_country` in the mapping"
+            }
+            Self::PerhapsAbroad => {
+                "was completed, but is a number of another country too; write + before a country code"
+            }
         }
     }
 }

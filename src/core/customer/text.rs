@@ -32,12 +32,12 @@ const PLACEHOLDERS: [&str; 11] = [
 ];
 
 /// Removes Unicode `White_Space` and U+FEFF at both ends.
-pub(super) fn trim(text: &str) -> &str {
+pub(in crate::core) fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
 /// Whether trimmed text says nothing: empty, or a placeholder in any case.
-pub(super) fn is_absent(trimmed: &str) -> bool {
+pub(in crate::core) fn is_absent(trimmed: &str) -> bool {
     trimmed.is_empty() || PLACEHOLDERS.iter().any(|word| trimmed.eq_ignore_ascii_case(word))
 }
 

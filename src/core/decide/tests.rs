@@ -223,13 +223,14 @@ fn an_app_event_carries_the_device_of_the_payment_or_of_the_signup() {
 }
 
 #[test]
-fn limited_data_use_is_the_senders_choice_before_the_files() {
+fn limited_data_use_is_chosen_by_the_sender_or_the_file() {
     let mapping = one_rule(
         r#"{ event = "Lead", currency = "INR", limited_data_use = { country = 1, state = 1000 } }"#,
     );
     for (own, options, state) in [
         ("", r#"["LDU"]"#, Some(1_000)),
-        (r#","data_processing_options":[]"#, "[]", None),
+        // Nobody lifts a limit.
+        (r#","data_processing_options":[]"#, r#"["LDU"]"#, Some(1_000)),
         (
             r#","data_processing_options":["LDU"],"data_processing_options_country":0,"data_processing_options_state":0"#,
             r#"["LDU"]"#,

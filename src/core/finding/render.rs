@@ -9,6 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::{At, Code, Finding, Findings, Severity};
 use crate::core::json::{self, Json};
+use crate::core::payment::personal::is_personal_name;
 
 /// A file whose findings are drawn.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +44,11 @@ pub fn in_file(findings: &Findings, source: Source<'_>, colour: Colour) -> Strin
 /// All findings on a JSON body, as text: headline, place, the member at that place, help.
 #[must_use]
 pub fn in_body(findings: &Findings, body: Option<&Json<'_>>) -> String {
-    findings.iter().flat_map(|finding| [plain(finding, body), "\n".to_owned()]).collect()
+    // Where a person's data was left out, a list has other places than the body that was sent.
+    let is_whole = findings.iter().all(|finding| finding.code != Code::PersonalData);
+    let body = body.filter(|_| is_whole);
+    let lines = findings.shown().flat_map(|finding| [plain(finding, body), "\n".to_owned()]);
+    lines.collect::<String>().replace(|c| c != '\n' && json::is_unprintable(c), "\u{fffd}")
 }
 
 /// Line and column (from 1, in characters) of a byte in a text.
@@ -58,17 +63,19 @@ pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// Members below which, or as which, a person's data stands. Nothing of it is shown.
-const PERSONAL: [&str; 9] = [
-    "user_data",
-    "user_id",
-    "device_data",
-    "app_data",
-    "client_ip_address",
-    "client_user_agent",
-    "fbc",
-    "fbp",
-    "event_source_url",
+/// Members in which no person's data stands by their meaning. Nothing of any other is shown.
+const SHOWN: [&str; 11] = [
+    "event_data",
+    "amount",
+    "currency",
+    "type",
+    "status",
+    "occurred_at",
+    "data_processing_options",
+    "data_processing_options_country",
+    "data_processing_options_state",
+    "customer_segmentation",
+    "messaging_channel",
 ];
 
 /// Most characters of a value that are shown.
@@ -80,7 +87,7 @@ fn member(finding: &Finding, body: Option<&Json<'_>>) -> Option<String> {
     let mut steps =
         pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
     let first = steps.next()?;
-    if finding.code == Code::PersonalData || PERSONAL.contains(&first.as_str()) {
+    if !SHOWN.contains(&first.as_str()) {
         return None;
     }
     let mut key = first.clone();
@@ -94,6 +101,9 @@ fn member(finding: &Finding, body: Option<&Json<'_>>) -> Option<String> {
         Err(_) => format!("{}: ", json::quoted(&key)),
     };
     let text = value.to_string();
+    if text.contains('@') || is_personal_name(&key) {
+        return None;
+    }
     let short: String = text.chars().take(SHOWN_CHARS).collect();
     let more = if short.len() < text.len() { " …" } else { "" };
     let (gap, carets) = (" ".repeat(name.chars().count()), "^".repeat(short.chars().count()));

@@ -115,7 +115,10 @@ fn a_rule_is_right_or_its_fault_has_a_place() {
 #[test]
 fn weights_regions_and_countries_are_known_or_have_a_place() {
     for (line, expected) in [
-        (r#"DEFAULT = { event = "Lead", checks = { E207 = "block", u303 = "off" } }"#, vec![]),
+        (
+            r#"DEFAULT = { event = "Lead", checks = { E207 = "block", p204 = "off", U303 = "block" } }"#,
+            vec![],
+        ),
         (
             r#"DEFAULT = { event = "Lead", checks = { E999 = "off" } }"#,
             vec![(Code::MappingKey, 5, 40)],
@@ -124,6 +127,11 @@ fn weights_regions_and_countries_are_known_or_have_a_place() {
         (
             r#"DEFAULT = { event = "Lead", checks = { P104 = "off" } }"#,
             vec![(Code::MappingKey, 5, 40)],
+        ),
+        // What Meta refuses always blocks.
+        (
+            r#"DEFAULT = { event = "Lead", checks = { E233 = "warn" } }"#,
+            vec![(Code::MappingWord, 5, 47)],
         ),
         (
             r#"DEFAULT = { event = "Lead", checks = { E207 = "error" } }"#,

@@ -38,6 +38,12 @@ impl Region {
     /// Meta finds out, by the person's address.
     pub const FOUND_BY_META: Self = Self { country: 0, state: 0 };
 
+    /// Whether Meta has to find the state, which takes the person's network address.
+    #[must_use]
+    pub const fn is_found_by_meta(self) -> bool {
+        self.state == 0
+    }
+
     /// A region that Meta knows: 0 and 0, or the United States (1) and a state of its list or 0.
     #[must_use]
     pub fn read(country: u64, state: u64) -> Option<Self> {
@@ -56,6 +62,16 @@ impl DataProcessing {
     #[must_use]
     pub fn limited(region: Option<Region>) -> Self {
         region.map_or(Self::Unknown, Self::Limited)
+    }
+
+    /// What holds of an event for which the sender chose `own` and the mapping file `general`. A
+    /// limit is lifted by nobody: whoever asks for less use of a person's data is heard.
+    #[must_use]
+    pub const fn stricter(own: Option<Self>, general: Option<Self>) -> Option<Self> {
+        match (own, general) {
+            (Some(Self::Unrestricted), Some(Self::Limited(_))) | (None, _) => general,
+            (Some(_), _) => own,
+        }
     }
 
     /// The three fields on the wire: options, country, state.

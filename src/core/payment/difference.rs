@@ -9,7 +9,7 @@ use crate::core::finding::{Code, Finding};
 use crate::core::json::{self, Json};
 
 /// The fields that are compared, in the order in which a person would read them.
-const COMPARED: [&str; 15] = [
+const COMPARED: [&str; 17] = [
     "user_id",
     "status",
     "amount",
@@ -19,6 +19,8 @@ const COMPARED: [&str; 15] = [
     "referrer_url",
     "opt_out",
     "data_processing_options",
+    "data_processing_options_country",
+    "data_processing_options_state",
     "original_event_data",
     "customer_segmentation",
     "messaging_channel",

@@ -7,12 +7,16 @@
 //!
 //! Source: Meta, "Conversions API / Parameters / Server event".
 
-use super::personal::is_address;
+use std::borrow::Cow;
+
+use super::personal::{self, is_address};
 use super::reader::{BodyReader, TEXT_CHARS_MAX};
 use crate::core::finding::{Code, Finding};
 use crate::core::json::{self, Fields, Json};
 use crate::core::meta::data_processing::{DataProcessing, LIMITED, Region};
-use crate::core::meta::event_fields::{EventFields, OriginalEvent};
+use crate::core::meta::event_fields::{
+    CustomerSegmentation, EventFields, MessagingChannel, OriginalEvent,
+};
 use crate::core::names::{one_of, suggestion};
 use crate::core::time::Timestamp;
 
@@ -22,19 +26,37 @@ const DATA_PROCESSING: [&str; 3] =
 
 /// Reads the fields.
 pub fn read(reader: &mut BodyReader<'_, '_>) -> EventFields {
+    let segments: Vec<&str> = CustomerSegmentation::words().collect();
+    let segments = (CustomerSegmentation::read as fn(&str) -> _, segments.as_slice());
+    let channels: Vec<&str> = MessagingChannel::words().collect();
+    let channels = (MessagingChannel::read as fn(&str) -> _, channels.as_slice());
     EventFields {
         event_source_url: web_address("event_source_url", reader),
         referrer_url: web_address("referrer_url", reader),
         opt_out: opt_out(reader),
         original_event_data: original_event(reader),
-        customer_segmentation: word("customer_segmentation", reader),
-        messaging_channel: word("messaging_channel", reader),
+        customer_segmentation: word("customer_segmentation", segments, reader),
+        messaging_channel: word("messaging_channel", channels, reader),
     }
 }
 
 /// Reads the choice of data processing, if one was made.
 #[must_use]
-pub fn data_processing(reader: &BodyReader<'_, '_>) -> Option<DataProcessing> {
+pub fn data_processing(
+    reader: &BodyReader<'_, '_>,
+    event_data: Option<&Json<'_>>,
+) -> Option<DataProcessing> {
+    // Somebody wants a person's data used less, at a place where nobody would hear it.
+    let is_choice = |(key, _): &(Cow<'_, str>, Json<'_>)| {
+        key.starts_with("data_processing") || key == "limited_data_use"
+    };
+    let elsewhere = [event_data, reader.get("user_data")].into_iter().flatten();
+    let misplaced = elsewhere.filter_map(json::fields).any(|fields| fields.iter().any(is_choice));
+    let mut own = reader.fields().iter().filter(|field| is_choice(field));
+    let misspelt = own.any(|(key, _)| !DATA_PROCESSING.contains(&&**key));
+    if misplaced || misspelt {
+        return Some(DataProcessing::Unknown);
+    }
     let [options, country, state] = DATA_PROCESSING.map(|key| reader.get(key));
     let Some(options) = options else {
         // A place without the option itself: something was meant, and nobody knows what.
@@ -61,20 +83,38 @@ fn left_out(reader: &mut BodyReader<'_, '_>, key: &str, reason: &str, help: Stri
 
 /// An address of a page. Meta takes http and https.
 fn web_address(key: &str, reader: &mut BodyReader<'_, '_>) -> Option<String> {
-    let text = reader.optional_text(key)?;
-    let is_web = ["http://", "https://"].iter().any(|scheme| {
-        let start = text.get(..scheme.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme)) && text.len() > scheme.len()
-    });
-    if !is_web {
-        let help = "send https://shop.example/thank-you".to_owned();
-        left_out(reader, key, "is not an http or https address", help);
+    let value = reader.get(key)?;
+    let Some(text) = json::text(value).map(str::trim) else {
+        reader.kind(key, "text", value);
+        return None;
+    };
+    if text.is_empty() {
+        return None;
     }
-    is_web.then_some(text)
+    let (address, was_personal) = personal::clean_address(text);
+    let is_web = ["http://", "https://"].iter().any(|scheme| {
+        let start = address.get(..scheme.len());
+        let is_scheme = start.is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+        is_scheme && address.len() > scheme.len()
+    });
+    if !is_web || text.chars().nth(TEXT_CHARS_MAX).is_some() {
+        let reason =
+            format!("is not an http or https address of up to {TEXT_CHARS_MAX} characters");
+        left_out(reader, key, &reason, "send https://shop.example/thank-you".to_owned());
+        return None;
+    }
+    if was_personal {
+        let says = format!("`{key}` held a person's data; that part was neither stored nor sent");
+        let finding = Finding::in_body(Code::PersonalData, reader.pointer(key), says);
+        reader
+            .findings
+            .push(finding.help("leave e-mail addresses and phones out of page addresses"));
+    }
+    Some(address)
 }
 
 fn opt_out(reader: &mut BodyReader<'_, '_>) -> Option<bool> {
-    let value = reader.get("opt_out")?;
+    let value = reader.get("opt_out").filter(|value| !json::is_blank(value))?;
     if let Json::Bool(flag) = value {
         return Some(*flag);
     }
@@ -82,27 +122,10 @@ fn opt_out(reader: &mut BodyReader<'_, '_>) -> Option<bool> {
     None
 }
 
-/// A word of one of Meta's closed lists.
-trait Word: Sized {
-    fn named(word: &str) -> Option<Self>;
-    fn list() -> Vec<&'static str>;
-}
+/// A word of one of Meta's closed lists: how it is read, and every word of it.
+type List<'l, W> = (fn(&str) -> Option<W>, &'l [&'static str]);
 
-macro_rules! words {
-    ($($list:ty),+) => { $(
-        impl Word for $list {
-            fn named(word: &str) -> Option<Self> { Self::read(word) }
-            fn list() -> Vec<&'static str> { Self::words().collect() }
-        }
-    )+ };
-}
-
-words!(
-    crate::core::meta::event_fields::CustomerSegmentation,
-    crate::core::meta::event_fields::MessagingChannel
-);
-
-fn word<W: Word>(key: &str, reader: &mut BodyReader<'_, '_>) -> Option<W> {
+fn word<W>(key: &str, list: List<'_, W>, reader: &mut BodyReader<'_, '_>) -> Option<W> {
     let value = reader.get(key)?;
     let Some(text) = json::text(value) else {
         reader.kind(key, "text", value);
@@ -111,11 +134,13 @@ fn word<W: Word>(key: &str, reader: &mut BodyReader<'_, '_>) -> Option<W> {
     if text.trim().is_empty() {
         return None;
     }
-    let found = W::named(text);
+    let (named, words) = list;
+    let found = named(text);
     if found.is_none() {
-        let help = match suggestion(text, W::list()) {
+        let words = || words.iter().copied();
+        let help = match suggestion(text, words()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("send {}", one_of(W::list())),
+            None => format!("send {}", one_of(words())),
         };
         left_out(reader, key, "is not one of Meta's words", help);
     }
@@ -124,7 +149,7 @@ fn word<W: Word>(key: &str, reader: &mut BodyReader<'_, '_>) -> Option<W> {
 
 fn original_event(reader: &mut BodyReader<'_, '_>) -> Option<OriginalEvent> {
     const KEY: &str = "original_event_data";
-    let value = reader.get(KEY)?;
+    let value = reader.get(KEY).filter(|value| !json::is_blank(value))?;
     let Some(fields) = json::fields(value) else {
         reader.kind(KEY, "an object", value);
         return None;
@@ -144,9 +169,12 @@ fn original(fields: &Fields<'_>) -> Option<OriginalEvent> {
         usable.then(|| text.to_owned())
     };
     let time = json::text_or_number(json::get(fields, "event_time")?)?;
+    let event_time = Timestamp::read(time).ok()?.seconds();
+    // What is stored as seconds must be read as seconds again: not a year far beyond this.
+    Timestamp::read(&event_time.to_string()).ok()?;
     Some(OriginalEvent {
         event_name: id("event_name")?,
-        event_time: Timestamp::read(time).ok()?.seconds(),
+        event_time,
         order_id: id("order_id"),
         event_id: id("event_id"),
     })
@@ -162,7 +190,8 @@ mod tests {
             unreachable!("the rows are objects: {body}")
         };
         let mut reader = BodyReader::new(&fields);
-        let (read, choice) = (read(&mut reader), data_processing(&reader));
+        let choice = data_processing(&reader, reader.get("event_data"));
+        let read = read(&mut reader);
         let said = reader.findings.iter().map(|found| (found.code, found.at.clone())).collect();
         (read, choice, said)
     }
@@ -194,6 +223,11 @@ mod tests {
             ("referrer_url", r#""https://""#.to_owned()),
             ("customer_segmentation", r#""new""#.to_owned()),
             ("messaging_channel", r#""sms""#.to_owned()),
+            ("referrer_url", format!(r#""https://{}""#, "x".repeat(TEXT_CHARS_MAX))),
+            (
+                "original_event_data",
+                r#"{"event_name":"P","event_time":"9999-01-01T00:00:00Z"}"#.to_owned(),
+            ),
             ("original_event_data", r#"{"event_name":"Purchase"}"#.to_owned()),
             ("original_event_data", r#"{"event_time":1772280000}"#.to_owned()),
             ("original_event_data", r#"{"event_name":"P","event_time":1772280000000}"#.to_owned()),
@@ -240,6 +274,10 @@ mod tests {
             (r#"{"data_processing_options":"LDU"}"#, Some(Unknown)),
             (r#"{"data_processing_options":["LDU","x"]}"#, Some(Unknown)),
             (r#"{"data_processing_options_country":1}"#, Some(Unknown)),
+            (r#"{"data_processing_option":["LDU"]}"#, Some(Unknown)),
+            (r#"{"limited_data_use":true}"#, Some(Unknown)),
+            (r#"{"event_data":{"data_processing_options":["LDU"]}}"#, Some(Unknown)),
+            (r#"{"user_data":{"data_processing_options":["LDU"]}}"#, Some(Unknown)),
         ] {
             let (_, choice, said) = fields(body);
             assert_eq!((choice, said), (expected, vec![]), "{body}");

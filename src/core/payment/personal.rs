@@ -107,7 +107,9 @@ fn left_out(pointer: &str, key: &str) -> Finding {
         .help("send a person's fields in `user_data` or with the signup: there they are hashed")
 }
 
-fn is_personal_name(key: &str) -> bool {
+/// Whether a field of this name is a person's.
+#[must_use]
+pub fn is_personal_name(key: &str) -> bool {
     let bare: String =
         key.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
     NAMES.contains(&bare.as_str())
@@ -125,6 +127,35 @@ fn has_content(value: &Json<'_>) -> bool {
 /// into: guessing inside prose would leave out half of it and miss the other half.
 fn holds_address(value: &Json<'_>) -> bool {
     json::text(value).is_some_and(is_address)
+}
+
+/// The address of a page without what is a person's in it: a user name before the host, and
+/// parameters that are a person's by their name or whose value is an e-mail address. Tells whether
+/// there was any.
+#[must_use]
+pub fn clean_address(url: &str) -> (String, bool) {
+    let (start, rest) = url.split_once("://").unwrap_or(("", url));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    let bare_host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let (path, fragment) = path.split_once('#').unwrap_or((path, ""));
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let is_personal = |part: &str| {
+        form_urlencoded::parse(part.as_bytes())
+            .any(|(key, value)| is_personal_name(&key) || value.contains('@') || key.contains('@'))
+    };
+    let parts: Vec<&str> = query.split('&').filter(|part| !part.is_empty()).collect();
+    let kept: Vec<&str> = parts.iter().copied().filter(|part| !is_personal(part)).collect();
+    let bare_fragment = if is_personal(fragment) { "" } else { fragment };
+    let was_personal = kept.len() < parts.len()
+        || bare_host.len() < host.len()
+        || bare_fragment.len() < fragment.len();
+    if !was_personal {
+        return (url.to_owned(), false);
+    }
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    let hash = if bare_fragment.is_empty() { "" } else { "#" };
+    (format!("{start}://{bare_host}{path}{query}{hash}{bare_fragment}"), true)
 }
 
 /// Whether a text is, as a whole, an e-mail address.
@@ -177,6 +208,22 @@ mod tests {
         ] {
             let (text, places) = kept(sent);
             assert_eq!((text.as_str(), places.len()), (left, count), "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_page_address_loses_what_is_a_persons() {
+        for (sent, kept) in [
+            ("https://shop.example/a?b=1&c=%20#top", "https://shop.example/a?b=1&c=%20#top"),
+            ("https://shop.example/t?email=mary@x.io&o=1", "https://shop.example/t?o=1"),
+            ("https://shop.example/t?phone=919876543210", "https://shop.example/t"),
+            ("https://shop.example/t?u=mary%40x.io&o=1#s", "https://shop.example/t?o=1#s"),
+            ("https://mary@shop.example/t", "https://shop.example/t"),
+            ("https://mary:pw@shop.example:8080?x=1", "https://shop.example:8080?x=1"),
+            ("https://shop.example/#mary@x.io", "https://shop.example/"),
+            ("https://shop.example/@handle/item", "https://shop.example/@handle/item"),
+        ] {
+            assert_eq!(clean_address(sent), (kept.to_owned(), kept != sent), "{sent}");
         }
     }
 

@@ -298,7 +298,7 @@ fn the_page_is_a_web_address() {
             (r#""정정정정""#, Absent, &[Code::EventFieldRefused]),
             ("5", Refused, &[Code::FieldKind]),
             (&limit, kept(&limit), &[]),
-            (&beyond, Refused, &[Code::FieldTooLong]),
+            (&beyond, Absent, &[Code::EventFieldRefused]),
         ],
     );
 }

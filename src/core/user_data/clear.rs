@@ -5,6 +5,8 @@
 //!
 //! Source: Meta, "Conversions API / Parameters / Customer information parameters" (not hashed).
 
+use jiff::civil::Date;
+
 use super::{UserData, refused};
 use crate::core::customer;
 use crate::core::json::{self, Json};
@@ -61,35 +63,47 @@ pub(super) const CLICK_TIME: &str = "fbclid_at";
 /// # Source
 /// Meta, "`ClickID` and the fbp and fbc Parameters": `fb.1.<milliseconds>.<fbclid>`, 1 for a value
 /// made on a server.
-pub(super) fn click(reader: &mut BodyReader<'_, '_>, user_data: &mut UserData) {
-    let Some(value) = reader.get(CLICK).filter(|value| !json::is_blank(value)) else { return };
-    if user_data.clear.iter().any(|(field, _)| *field == ClearField::Fbc) {
+pub(super) fn click(reader: &mut BodyReader<'_, '_>, today: Date, user_data: &mut UserData) {
+    let Some(value) = reader.get(CLICK) else { return };
+    let id = json::text(value).map(customer::trim);
+    if id.is_some_and(customer::is_absent)
+        || user_data.clear.iter().any(|(field, _)| *field == ClearField::Fbc)
+    {
         return;
     }
     let Some(clicked) = reader.get(CLICK_TIME).and_then(json::text_or_number) else {
         refused(CLICK, "needs the time of the click in `fbclid_at`", reader);
         return;
     };
-    // Milliseconds are what a browser's clock gives; they are as good here.
-    let Some(millis) = click_millis(clicked) else {
-        refused(CLICK_TIME, "is no time (RFC 3339, Unix seconds or milliseconds)", reader);
+    let Some(millis) = click_millis(clicked).filter(|millis| could_be(*millis, today)) else {
+        let reason = "is no time of a click (RFC 3339, Unix seconds or milliseconds)";
+        refused(CLICK_TIME, reason, reader);
         return;
     };
-    let made = json::text(value).map(|id| Json::String(format!("fb.1.{millis}.{id}").into()));
-    match made {
-        Some(made) if json::text(&made).is_some_and(|fbc| fbc.split('.').count() == 4) => {
-            clear_field(ClearField::Fbc, &made, reader, user_data);
+    let made = id.map(|id| format!("fb.1.{millis}.{id}"));
+    match made.as_deref().map(customer::click_id) {
+        Some(Ok(Some(fbc))) if fbc.split('.').count() == 4 => {
+            user_data.set(ClearField::Fbc, fbc.to_owned());
         }
         _ => refused(CLICK, "is not a click id", reader),
     }
 }
 
+/// Milliseconds are what a browser's clock gives; they are as good here as seconds.
 fn click_millis(text: &str) -> Option<i64> {
     match Timestamp::read(text) {
         Ok(time) => Some(time.millis()),
         Err(NotATime::Milliseconds) => text.trim().parse().ok(),
         Err(NotATime::Unreadable) => None,
     }
+}
+
+/// Whether somebody could have clicked then: since Meta has click ids (2018), and not after today.
+fn could_be(millis: i64, today: Date) -> bool {
+    const FIRST_CLICK_IDS: i64 = 1_514_764_800_000;
+    let end = today.tomorrow().and_then(|next| next.to_zoned(jiff::tz::TimeZone::UTC));
+    let end = end.map_or(i64::MAX, |end| end.timestamp().as_millisecond());
+    (FIRST_CLICK_IDS..end).contains(&millis)
 }
 
 pub(super) fn clear_field(
@@ -117,11 +131,11 @@ pub(super) fn clear_field(
 /// The value as it is stored and sent, or why it is not. What is sent clear must not be a person's
 /// e-mail address.
 fn checked(field: ClearField, text: &str) -> Result<Option<String>, &'static str> {
-    if text.is_empty() {
+    if customer::is_absent(text) {
         return Ok(None);
     }
-    if is_address(text) {
-        return Err("is an e-mail address, which is never sent in clear");
+    if field != ClearField::ClientUserAgent && text.contains('@') || is_address(text) {
+        return Err("holds an e-mail address, which is never sent in clear");
     }
     let read = match field {
         ClearField::ClientIpAddress => {
@@ -132,6 +146,17 @@ fn checked(field: ClearField, text: &str) -> Result<Option<String>, &'static str
         }
         ClearField::Madid => customer::advertising_id(text),
         ClearField::LeadId if !is_lead_id(text) => return Err("must have 15 to 17 digits"),
+        ClearField::FbLoginId
+        | ClearField::PageId
+        | ClearField::PageScopedUserId
+        | ClearField::IgAccountId
+        | ClearField::IgSid
+        | ClearField::WhatsappBusinessAccountId
+        | ClearField::InstagramBusinessAccountId
+            if !text.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            return Err("must be digits alone, the id that Meta gave");
+        }
         ClearField::ClientUserAgent
         | ClearField::AnonId
         | ClearField::SubscriptionId
@@ -194,7 +219,10 @@ mod tests {
             (r#"{"fbclid":"IwAR2F4-dbP0l7Mn1"}"#, None, refused.clone()),
             (r#"{"fbclid":"IwAR2F4-dbP0l7Mn1","fbclid_at":"yesterday"}"#, None, refused.clone()),
             (r#"{"fbclid":"a b","fbclid_at":1554763741205}"#, None, refused.clone()),
-            (r#"{"fbclid":"a.b","fbclid_at":1554763741205}"#, None, refused),
+            (r#"{"fbclid":"a.b","fbclid_at":1554763741205}"#, None, refused.clone()),
+            (r#"{"fbclid":"x","fbclid_at":1554763741205000}"#, None, refused.clone()),
+            (r#"{"fbclid":"x","fbclid_at":"2027-01-01T00:00:00Z"}"#, None, refused),
+            (r#"{"fbclid":"undefined","fbclid_at":1554763741205}"#, None, vec![]),
             (r#"{"fbclid":"","fbclid_at":1554763741205}"#, None, vec![]),
             (
                 r#"{"fbc":"fb.1.1700000000000.own","fbclid":"x","fbclid_at":1554763741205}"#,

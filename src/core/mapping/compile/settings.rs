@@ -116,8 +116,15 @@ pub(super) fn checks(table: &mut Table<'_, '_>, findings: &mut Findings) -> Weig
             let at = At::Span(value.span());
             findings.push(Finding::new(Code::MappingWord, at, says).help(help));
         }
-        if let (Some(code), Some(weight)) = (code, word) {
-            weights.set(code, weight);
+        match (code, word) {
+            (Some(code), Some(Weight::Warn | Weight::Off)) if Weights::always_blocks(code) => {
+                let says =
+                    format!("{code} is found where Meta refuses the event; it always blocks");
+                let finding = Finding::new(Code::MappingWord, At::Span(value.span()), says);
+                findings.push(finding.help("one such event costs its whole request: leave it out"));
+            }
+            (Some(code), Some(weight)) => weights.set(code, weight),
+            (None, _) | (_, None) => {}
         }
     }
     weights
@@ -128,7 +135,7 @@ fn unknown_code(key: &str, at: At) -> Finding {
     if let Some(code) = Code::read(key) {
         let says =
             format!("{code} is found before the event is decided; it cannot be weighed here");
-        return finding(says).help("codes from E201 to E299 can be, and U303 and P204");
+        return finding(says).help("codes from E201 to E299 can be, and P204");
     }
     let known = Code::ALL.iter().copied().filter(|code| Weights::may_name(*code));
     let near = suggestion(key, known.map(Code::as_str));
