@@ -1,12 +1,13 @@
 //! The sandbox: a local stand-in for Meta's Conversions API, and the second witness of our tests.
 //!
-//! In: `POST /{version}/{dataset_id}/events` in both of Meta's body forms. Out: Meta's answers,
+//! In: `POST /{version}/{dataset_id}/events` in all of Meta's body forms. Out: Meta's answers,
 //! right and wrong, and what arrived for whoever asks (`/sandbox/…`, or [`Sandbox::events`] in the
 //! same process). It judges by its own table of Meta's rules ([`rules()`]) and calls nothing of the
 //! engine: a wrong check must not pass its own test. Deliberately absent: the clock, logging, files
 //! and tokens in memory. Source: meta-capi.md, named rule by rule.
 
 mod answer;
+mod body;
 mod control;
 mod currency;
 mod envelope;
@@ -229,7 +230,8 @@ async fn receive(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let line = Line::of(&head);
     let body = Bytes::from_request(Request::from_parts(head.clone(), body), &()).await;
-    sandbox.answer(Call::new(&head, body), line).await
+    let call = Call::new(&head, body).await;
+    sandbox.answer(call, line).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "a stall is real time, ordered by a script")]

@@ -3,8 +3,7 @@
 //! In: path, headers and body of a `POST`. Out: an [`Address`] and an [`Envelope`] whose events are
 //! slices of the body. Both of Meta's body forms are read: JSON, where `data` is a list of objects
 //! or of JSON-encoded strings, and a form, where `data` is such a list as text. Deliberately absent:
-//! judging the events, and the forms `multipart/form-data` and gzip. Source: CAPI/using-the-api,
-//! meta-capi.md 1.1.
+//! judging the events, and bytes (`body.rs`). Source: CAPI/using-the-api, meta-capi.md 1.1.
 
 mod data;
 
@@ -18,6 +17,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::Refusal;
+use super::body::{Form, Received, receive};
 use data::Data;
 
 /// One call of the events route, as it came in.
@@ -26,8 +26,10 @@ pub(crate) struct Call {
     pub(crate) query: String,
     pub(crate) bearer: Option<String>,
     pub(crate) content_type: String,
+    /// Length of the body as it was sent.
+    pub(crate) bytes: usize,
     /// The body, or why it could not be read to its end.
-    pub(crate) body: Result<Bytes, Refusal>,
+    pub(crate) body: Result<Received, Refusal>,
 }
 
 /// Where a call goes.
@@ -41,7 +43,7 @@ pub(crate) struct Address {
 /// A body of either form, before its JSON is read.
 pub(crate) enum Body<'a> {
     Json(&'a str),
-    Form { token: Option<String>, test_event_code: Option<String>, data: Option<String> },
+    Form(Cow<'a, Form>),
     Unreadable(Refusal),
 }
 
@@ -55,7 +57,7 @@ pub(crate) struct Envelope<'a> {
 
 impl Call {
     /// Takes what the judgement needs out of a request.
-    pub(crate) fn new(head: &Parts, body: Result<Bytes, BytesRejection>) -> Self {
+    pub(crate) async fn new(head: &Parts, body: Result<Bytes, BytesRejection>) -> Self {
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let bearer = header(AUTHORIZATION).and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
@@ -66,9 +68,8 @@ impl Call {
             query: head.uri.query().unwrap_or_default().to_owned(),
             bearer,
             content_type: header(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
-            body: body.map_err(|rejection| {
-                Refusal::new(rejection.status().as_u16(), 1, "The request body cannot be read")
-            }),
+            bytes: body.as_ref().map_or(0, Bytes::len),
+            body: receive(head, body).await,
         }
     }
 
@@ -104,16 +105,13 @@ impl Call {
     /// The body in the form its type says; without a type it is told by its first letter.
     pub(crate) fn read_body(&self) -> Body<'_> {
         let bytes = match &self.body {
-            Ok(bytes) => bytes,
+            Ok(Received::Bytes(bytes)) => bytes,
+            Ok(Received::Form(form)) => return Body::Form(Cow::Borrowed(form)),
             Err(refusal) => return Body::Unreadable(refusal.clone()),
         };
         let Ok(text) = std::str::from_utf8(bytes) else { return Body::Unreadable(not_json()) };
         if self.content_type.starts_with("application/x-www-form-urlencoded") {
             read_form(text)
-        } else if self.content_type.starts_with("multipart/") {
-            Body::Unreadable(Refusal::of_request(
-                "The sandbox reads application/json and application/x-www-form-urlencoded",
-            ))
         } else if self.content_type.contains("json") || text.trim_start().starts_with('{') {
             Body::Json(text)
         } else {
@@ -127,10 +125,10 @@ impl Body<'_> {
     pub(crate) fn open(&self) -> Envelope<'_> {
         match self {
             Self::Json(text) => open_json(text),
-            Self::Form { token, test_event_code, data } => Envelope {
-                token: token.as_deref().map(Cow::Borrowed),
-                test_event_code: test_event_code.as_deref().map(Cow::Borrowed),
-                events: match data {
+            Self::Form(form) => Envelope {
+                token: form.token.as_deref().map(Cow::Borrowed),
+                test_event_code: form.test_event_code.as_deref().map(Cow::Borrowed),
+                events: match &form.data {
                     Some(data) => serde_json::from_str(data).unwrap_or(Data::Other).events(),
                     None => Err(no_data()),
                 },
@@ -147,16 +145,11 @@ impl Envelope<'_> {
 }
 
 fn read_form(text: &str) -> Body<'static> {
-    let (mut token, mut test_event_code, mut data) = (None, None, None);
+    let mut form = Form::default();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        match &*name {
-            "access_token" => token = Some(value.into_owned()),
-            "test_event_code" => test_event_code = Some(value.into_owned()),
-            "data" => data = Some(value.into_owned()),
-            _ => {}
-        }
+        form.set(&name, value.into_owned());
     }
-    Body::Form { token, test_event_code, data }
+    Body::Form(Cow::Owned(form))
 }
 
 fn open_json(text: &str) -> Envelope<'_> {
@@ -210,7 +203,8 @@ mod tests {
             query: String::new(),
             bearer: None,
             content_type: content_type.to_owned(),
-            body: Ok(Bytes::copy_from_slice(body.as_bytes())),
+            bytes: body.len(),
+            body: Ok(Received::Bytes(Bytes::copy_from_slice(body.as_bytes()))),
         }
     }
 
@@ -287,11 +281,6 @@ mod tests {
             (form, "data=%5B%7B", array),
             (form, "data=%zz", array),
             ("", "", required),
-            (
-                "multipart/form-data; boundary=x",
-                "--x",
-                "(#100) The sandbox reads application/json and application/x-www-form-urlencoded",
-            ),
         ] {
             assert_eq!(
                 events(content_type, body),
@@ -304,7 +293,8 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_text_is_not_json() {
-        let call = Call { body: Ok(Bytes::from_static(&[0x7B, 0xFF])), ..call("", "") };
+        let call =
+            Call { body: Ok(Received::Bytes(Bytes::from_static(&[0x7B, 0xFF]))), ..call("", "") };
         assert_eq!(call.read_body().open().events, Err(not_json()));
     }
 

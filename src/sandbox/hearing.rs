@@ -7,8 +7,6 @@
 
 use std::borrow::Cow;
 
-use axum::body::Bytes;
-
 use super::Settings;
 use super::answer::Refusal;
 use super::envelope::{Address, Call, Envelope};
@@ -59,7 +57,7 @@ pub(crate) fn hear(
     let reading = read_events(&envelope, now);
     let mut hearing = Hearing {
         address: None,
-        bytes: call.body.as_ref().map_or(0, Bytes::len),
+        bytes: call.bytes,
         events: envelope.events.as_ref().map_or(0, Vec::len),
         event_ids: reading.ids.iter().flatten().take(3).map(ToString::to_string).collect(),
         test_event_code: envelope.test_event_code.as_deref().map(str::to_owned),
@@ -177,9 +175,11 @@ fn into_id(tree: Json<'_>) -> Option<Cow<'_, str>> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use axum::body::Bytes;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::sandbox::body::Received;
     use crate::sandbox::rules::cases::{NOW, right, with};
 
     fn call(body: &str) -> Call {
@@ -188,7 +188,8 @@ mod tests {
             query: String::new(),
             bearer: Some("token".to_owned()),
             content_type: "application/json".to_owned(),
-            body: Ok(Bytes::copy_from_slice(body.as_bytes())),
+            bytes: body.len(),
+            body: Ok(Received::Bytes(Bytes::copy_from_slice(body.as_bytes()))),
         }
     }
 

@@ -171,21 +171,26 @@ fn every_way_to_send_a_token_and_a_body() {
     let bearer = "authorization: bearer t\r\ncontent-type: application/json\r\n";
     let data = format!("[{event}]");
     let text = json!({"data": [event], "access_token": "t"}).to_string();
+    let parts = "content-type: multipart/form-data; boundary=X\r\n";
+    let part = |name: &str, value: &str| {
+        format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
     for (path, head, body) in [
         ("/v25.0/7/events", bearer, format!("{{\"data\":{data}}}")),
         ("/v25.0/7/events?access_token=t", json_type, format!("{{\"data\":{data}}}")),
         ("/v26.0/7/events", "", text),
         ("/7/events", form, format!("access_token=t&data={}", encode(&data))),
         ("/7/events?access_token=t", form, format!("data={}", encode(&data))),
+        ("/7/events", parts, part("data", &data) + &part("access_token", "t") + "--X--\r\n"),
     ] {
         let answer = served.send("POST", path, head, &body).unwrap();
         assert_eq!(answer.status, 200, "{path} {head} {answer:?}");
     }
     let events = served.sandbox.events();
     assert!(events.iter().all(|arrived| arrived.raw == event));
-    assert_eq!(events.iter().map(|event| event.seen).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(events.iter().map(|event| event.seen).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     let versions: Vec<_> = events.iter().map(|event| &*event.version).collect();
-    assert_eq!(versions, ["v25.0", "v25.0", "v26.0", "", ""]);
+    assert_eq!(versions, ["v25.0", "v25.0", "v26.0", "", "", ""]);
     let answer = served.send("POST", "/7/events", form, "data=[]").unwrap();
     assert_eq!(answer.error(), (400, 104, 0));
     assert_eq!(answer.header("facebook-api-version"), Some("v21.0"));
