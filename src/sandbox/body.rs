@@ -1,16 +1,22 @@
 //! The body of a request, down to text or to the fields of a form.
 //!
 //! In: the head and the bytes of a `POST`. Out: a [`Received`], or Meta's answer to a body that
-//! cannot be read. `multipart/form-data` is taken apart here, because it is bytes and not text; the
-//! other forms are told apart where their text is read (`envelope.rs`). Deliberately absent: JSON.
-//! Source: CAPI/using-the-api (curl samples with `-F`), the Java and PHP SDKs, meta-capi.md 1.1.
+//! cannot be read. Gzip is unpacked and `multipart/form-data` taken apart here, because they are
+//! bytes and not text; the other forms are told apart where their text is read (`envelope.rs`).
+//! Deliberately absent: JSON. Source: CAPI/using-the-api (curl samples with `-F`), the Java and PHP
+//! SDKs, meta-capi.md 1.1. That Meta unpacks gzip is assumed: its pages name no encoding.
+
+use std::io::Read as _;
 
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest as _, Multipart, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 
+use flate2::read::MultiGzDecoder;
+
+use super::BODY_MAX_BYTES;
 use super::answer::Refusal;
 
 /// A body that came in whole.
@@ -54,12 +60,46 @@ pub(crate) async fn receive(
     let bytes = body.map_err(|rejection| {
         Refusal::new(rejection.status().as_u16(), 1, "The request body cannot be read")
     })?;
+    let bytes = unpack(head, bytes)?;
     if is_multipart(head) {
         let request = Request::from_parts(head.clone(), Body::from(bytes));
         let form = read_parts(request).await.ok_or_else(not_multipart)?;
         return Ok(Received::Form(form));
     }
     Ok(Received::Bytes(bytes))
+}
+
+/// The bytes as they were before they were packed.
+fn unpack(head: &Parts, bytes: Bytes) -> Result<Bytes, Refusal> {
+    let encodings = head.headers.get_all(CONTENT_ENCODING).iter();
+    let named: Vec<String> = encodings
+        .flat_map(|value| value.to_str().unwrap_or("?").split(','))
+        .map(|word| word.trim().to_ascii_lowercase())
+        .filter(|word| !word.is_empty() && word != "identity")
+        .collect();
+    match named.as_slice() {
+        [] => Ok(bytes),
+        [one] if matches!(one.as_str(), "gzip" | "x-gzip") => inflate(&bytes),
+        _ => Err(Refusal::new(
+            415,
+            100,
+            "(#100) The sandbox reads the content encodings gzip and identity, and no other",
+        )),
+    }
+}
+
+/// Unpacks no more than a body may be long: a few bytes can stand for many.
+fn inflate(packed: &[u8]) -> Result<Bytes, Refusal> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(BODY_MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let read = MultiGzDecoder::new(packed).take(limit).read_to_end(&mut bytes);
+    if read.is_err() {
+        return Err(Refusal::of_request("The request body is not valid gzip"));
+    }
+    if BODY_MAX_BYTES < bytes.len() {
+        return Err(Refusal::new(413, 1, "The request body is too long once it is unpacked"));
+    }
+    Ok(bytes.into())
 }
 
 fn is_multipart(head: &Parts) -> bool {
@@ -90,7 +130,65 @@ fn not_multipart() -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
     use super::*;
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn unpacked(headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, (u16, i64)> {
+        match received(headers, body) {
+            Ok(Received::Bytes(bytes)) => Ok(bytes.into()),
+            Ok(Received::Form(form)) => Ok(form.data.unwrap().into_bytes()),
+            Err(refusal) => Err((refusal.status, refusal.code)),
+        }
+    }
+
+    #[test]
+    fn packed_bodies_are_unpacked() {
+        let (text, encoding) = (b"{\"data\":[]}".to_vec(), "content-encoding");
+        let gzip = packed(&text);
+        let (front, back) = text.split_at(5);
+        let in_two = [packed(front), packed(back)].concat();
+        let parts = field("data", "", "[7]") + "--X--\r\n";
+        let form = [("content-type", "multipart/form-data; boundary=X"), (encoding, "gzip")];
+        assert_eq!(unpacked(&form, &packed(parts.as_bytes())), Ok(b"[7]".to_vec()));
+        for (words, body, expect) in [
+            (vec![], &text, Ok(text.clone())),
+            (vec!["identity"], &text, Ok(text.clone())),
+            (vec![""], &text, Ok(text.clone())),
+            (vec!["gzip"], &gzip, Ok(text.clone())),
+            (vec!["GZIP"], &gzip, Ok(text.clone())),
+            (vec!["x-gzip"], &gzip, Ok(text.clone())),
+            (vec!["identity, gzip"], &gzip, Ok(text.clone())),
+            (vec!["gzip"], &in_two, Ok(text.clone())),
+            (vec!["gzip"], &text, Err((400, 100))),
+            (vec!["gzip"], &gzip[..gzip.len() - 1].to_vec(), Err((400, 100))),
+            (vec!["gzip"], &Vec::new(), Err((400, 100))),
+            (vec!["gzip", "gzip"], &gzip, Err((415, 100))),
+            (vec!["br"], &gzip, Err((415, 100))),
+            (vec!["deflate"], &gzip, Err((415, 100))),
+        ] {
+            let headers: Vec<_> = words.iter().map(|word| (encoding, *word)).collect();
+            assert_eq!(unpacked(&headers, body), expect, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_may_not_grow_beyond_its_limit() {
+        let headers = [("content-encoding", "gzip")];
+        let longest = vec![b' '; BODY_MAX_BYTES];
+        assert_eq!(unpacked(&headers, &packed(&longest)).map(|b| b.len()), Ok(BODY_MAX_BYTES));
+        let bomb = vec![b' '; BODY_MAX_BYTES + 1];
+        assert_eq!(unpacked(&headers, &packed(&bomb)), Err((413, 1)));
+    }
 
     fn head(headers: &[(&str, &str)]) -> Parts {
         let mut request = Request::builder();
