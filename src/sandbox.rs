@@ -31,7 +31,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -106,7 +106,7 @@ impl Sandbox {
         Self { room: Arc::new(Room { settings, now, requests, memory, faults }) }
     }
 
-    /// Meta's route and the control routes. Served by anything but [`serve`], a `reset` cannot cut
+    /// The control routes; everything else is a call of Meta's, right or wrong. Served by anything but [`serve`], a `reset` cannot cut
     /// the connection and answers 502 without a body instead.
     pub fn router(&self) -> Router {
         Router::new()
@@ -117,10 +117,10 @@ impl Sandbox {
                 "/sandbox/faults",
                 get(control::show_faults).post(control::order_faults).delete(control::clear_faults),
             )
-            .route("/{dataset_id}/events", post(receive))
-            .route("/{version}/{dataset_id}/events", post(receive))
-            .fallback(control::unknown_route)
-            .method_not_allowed_fallback(control::wrong_method)
+            .route("/sandbox", any(control::unknown_route))
+            .route("/sandbox/{*rest}", any(control::unknown_route))
+            .fallback(receive)
+            .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
             .with_state(self.clone())
     }
@@ -232,6 +232,14 @@ async fn receive(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let body = Bytes::from_request(Request::from_parts(head.clone(), body), &()).await;
     let call = Call::new(&head, body).await;
     sandbox.answer(call, line).await
+}
+
+/// A control route was asked by another method, or a sender has this address for Meta's and no path.
+async fn wrong_method(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    if request.uri().path() == "/" {
+        return receive(State(sandbox), request).await;
+    }
+    control::wrong_method(&request)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a stall is real time, ordered by a script")]

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use axum::http::Method;
 use serde::Serialize;
 
 /// Oldest Graph version still served: what an older or unversioned call is answered by.
@@ -70,19 +71,28 @@ impl Refusal {
 
     /// No such dataset, or none this token may see.
     pub(crate) fn dataset_missing(id: &str) -> Self {
+        Self::object_missing(&Method::POST, id)
+    }
+
+    /// No such object, or none that can be asked so.
+    ///
+    /// # Source
+    /// 100/33 (meta-capi.md 9), with the method in the sentence as the Graph API has it.
+    pub(crate) fn object_missing(method: &Method, id: &str) -> Self {
         let message = format!(
-            "Unsupported post request. Object with ID '{}' does not exist, cannot be loaded due to \
+            "Unsupported {} request. Object with ID '{}' does not exist, cannot be loaded due to \
              missing permissions, or does not support this operation",
+            clip(method.as_str()).to_ascii_lowercase(),
             clip(id)
         );
         let refusal = Self::new(400, 100, message);
         Self { kind: "GraphMethodException", subcode: Some(33), ..refusal }
     }
 
-    /// The path begins with something that is no version.
+    /// The path leads nowhere, or begins with something that is no version.
     ///
     /// # Source
-    /// Code 2500 as the Graph API answers an unknown version such as `v99.0`.
+    /// Code 2500 as the Graph API answers unknown paths and versions such as `v99.0`.
     pub(crate) fn path_unknown(path: &str) -> Self {
         Self::new(400, 2500, format!("Unknown path components: {}", clip(path)))
     }

@@ -38,7 +38,8 @@ Tillpost sandbox: a local stand-in for Meta's Conversions API.
 
 Point your sender at this address instead of https://graph.facebook.com and POST to
 /{version}/{dataset_id}/events with any token. It answers as Meta does, right and wrong:
-one bad event refuses the whole request, with Meta's code, subcode and sentence.
+one bad event refuses the whole request, with Meta's code, subcode and sentence. Calls that go
+elsewhere are answered as Meta does and listed under /sandbox/requests.
 Nothing leaves this machine.
 
   /sandbox/events    GET what arrived, newest last (?event_id= &event_name= &dataset_id= &limit=)
@@ -118,7 +119,7 @@ pub(crate) async fn unknown_route(request: Request) -> Response {
     json_value(StatusCode::NOT_FOUND, &json!({"error": error, "routes": ROUTES}))
 }
 
-pub(crate) async fn wrong_method(request: Request) -> Response {
+pub(crate) fn wrong_method(request: &Request) -> Response {
     let (method, path) = (request.method(), clip(request.uri().path()));
     let error = format!("{path} does not take {method}");
     json_value(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": error, "routes": ROUTES}))

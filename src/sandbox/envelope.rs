@@ -11,6 +11,7 @@ use std::borrow::Cow;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
+use axum::http::Method;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -20,8 +21,9 @@ use super::answer::Refusal;
 use super::body::{Form, Received, receive};
 use data::Data;
 
-/// One call of the events route, as it came in.
+/// One call of Meta's part of the routes, as it came in.
 pub(crate) struct Call {
+    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) bearer: Option<String>,
@@ -64,6 +66,7 @@ impl Call {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
         });
         Self {
+            method: head.method.clone(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
             bearer,
@@ -73,22 +76,29 @@ impl Call {
         }
     }
 
-    /// Where the call goes.
+    /// Where the call goes. A slash at the end of the path changes nothing.
     ///
     /// # Errors
-    /// Meta's answer to a version that is none, or an id that is not made of digits.
+    /// Meta's answer to a version that is none, an id that is not made of digits, a path that leads
+    /// nowhere, and a method other than `POST`.
     pub(crate) fn address(&self) -> Result<Address, Refusal> {
-        let steps: Vec<&str> = self.path.trim_start_matches('/').split('/').collect();
-        let (version, dataset) = match steps[..] {
-            [version, dataset, "events"] => (Some(version), dataset),
-            [dataset, "events"] => (None, dataset),
-            _ => return Err(Refusal::path_unknown(&self.path)),
+        let path = self.path.trim_start_matches('/');
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let steps: Vec<&str> = path.split('/').collect();
+        let (version, steps) = match steps.as_slice() {
+            [version, rest @ ..] if is_version(version) => (Some(*version), rest),
+            all => (None, all),
         };
-        if !version.is_none_or(is_version) {
-            return Err(Refusal::path_unknown(&format!("/{dataset}/events")));
-        }
-        if dataset.is_empty() || !dataset.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Refusal::dataset_missing(dataset));
+        let (dataset, is_edge) = match steps {
+            [dataset, "events"] => (*dataset, true),
+            [object] if is_id(object) => (*object, false),
+            [_, dataset, "events"] => {
+                return Err(Refusal::path_unknown(&format!("/{dataset}/events")));
+            }
+            _ => return Err(Refusal::path_unknown(&format!("/{}", steps.join("/")))),
+        };
+        if !(is_edge && is_id(dataset) && self.method == Method::POST) {
+            return Err(Refusal::object_missing(&self.method, dataset));
         }
         Ok(Address { version: version.map(str::to_owned), dataset: dataset.to_owned() })
     }
@@ -175,6 +185,11 @@ fn no_data() -> Refusal {
     Refusal::of_request("The parameter data is required")
 }
 
+/// Whether text can be the id of an object: digits only.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Whether text reads `v25.0`.
 fn is_version(text: &str) -> bool {
     let numbers = text.strip_prefix('v').and_then(|rest| rest.split_once('.'));
@@ -199,6 +214,7 @@ mod tests {
 
     fn call(content_type: &str, body: &str) -> Call {
         Call {
+            method: Method::POST,
             path: "/v25.0/7/events".to_owned(),
             query: String::new(),
             bearer: None,
@@ -223,6 +239,7 @@ mod tests {
             Ok(Address { version, dataset: "1234567890".to_owned() })
         };
         assert_eq!(address("/v25.0/1234567890/events"), right(Some("v25.0")));
+        assert_eq!(address("/v25.0/1234567890/events/"), right(Some("v25.0")));
         assert_eq!(address("/1234567890/events"), right(None));
         for (path, code, subcode) in [
             ("/25.0/7/events", 2500, None),
@@ -233,6 +250,12 @@ mod tests {
             ("/v25.0//events", 100, Some(33)),
             ("/act_7/events", 100, Some(33)),
             ("/v25.0/7/event", 2500, None),
+            ("/v25.0/v25.0/7/events", 2500, None),
+            ("/v25.0/7/events//", 2500, None),
+            ("/v25.0/7", 100, Some(33)),
+            ("/7/", 100, Some(33)),
+            ("/v25.0", 2500, None),
+            ("/shop", 2500, None),
             ("/", 2500, None),
         ] {
             let refusal = address(path).unwrap_err();
@@ -241,6 +264,21 @@ mod tests {
                 (400, code, subcode),
                 "{path}"
             );
+        }
+    }
+
+    #[test]
+    fn other_methods_find_no_object() {
+        for (method, path, says) in [
+            (Method::GET, "/v25.0/7", "Unsupported get request. Object with ID '7'"),
+            (Method::GET, "/v25.0/7/events", "Unsupported get request. Object with ID '7'"),
+            (Method::DELETE, "/7/events", "Unsupported delete request. Object with ID '7'"),
+            (Method::POST, "/v25.0/7", "Unsupported post request. Object with ID '7'"),
+            (Method::GET, "/v25.0/7/evnts", "Unknown path components: /7/evnts"),
+        ] {
+            let call = Call { method, path: path.to_owned(), ..call("", "") };
+            let refusal = call.address().unwrap_err();
+            assert!(refusal.message.starts_with(says), "{path}: {}", refusal.message);
         }
     }
 

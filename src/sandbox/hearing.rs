@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use super::Settings;
-use super::answer::Refusal;
+use super::answer::{Refusal, clip};
 use super::envelope::{Address, Call, Envelope};
 use super::faults::{Act, Subject};
 use super::json::Json;
@@ -29,6 +29,9 @@ const EVENT_MAX_BYTES: usize = 1_048_576;
 #[derive(Debug)]
 pub(crate) struct Hearing {
     pub(crate) address: Option<Address>,
+    pub(crate) method: String,
+    /// Clipped, and without the query, which may hold a token.
+    pub(crate) path: String,
     pub(crate) bytes: usize,
     pub(crate) events: usize,
     /// The first three.
@@ -57,6 +60,8 @@ pub(crate) fn hear(
     let reading = read_events(&envelope, now);
     let mut hearing = Hearing {
         address: None,
+        method: clip(call.method.as_str()).to_owned(),
+        path: clip(&call.path).to_owned(),
         bytes: call.bytes,
         events: envelope.events.as_ref().map_or(0, Vec::len),
         event_ids: reading.ids.iter().flatten().take(3).map(ToString::to_string).collect(),
@@ -184,6 +189,7 @@ mod tests {
 
     fn call(body: &str) -> Call {
         Call {
+            method: axum::http::Method::POST,
             path: "/v25.0/7/events".to_owned(),
             query: String::new(),
             bearer: Some("token".to_owned()),

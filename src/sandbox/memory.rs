@@ -44,6 +44,10 @@ pub struct RequestRecord {
     pub number: u64,
     /// When it arrived, in Unix seconds of the sandbox's clock.
     pub received_at: i64,
+    /// HTTP method.
+    pub method: String,
+    /// The path as asked for, at most 100 characters of it and without the query.
+    pub path: String,
     /// The dataset, where the path named one.
     pub dataset_id: Option<String>,
     /// The Graph version as asked for; `None` for an unversioned call.

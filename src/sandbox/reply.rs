@@ -125,6 +125,8 @@ fn record(
     let mut record = RequestRecord {
         number,
         received_at,
+        method: hearing.method,
+        path: hearing.path,
         dataset_id,
         version,
         events: hearing.events,

@@ -474,13 +474,11 @@ fn a_wrong_script_changes_nothing_and_every_mistake_is_named() {
 }
 
 #[test]
-fn routes_that_do_not_exist_say_which_do() {
+fn control_routes_that_do_not_exist_say_which_do() {
     let served = Served::new();
     for (method, path, status) in [
-        ("GET", "/v25.0/7", 404),
         ("POST", "/sandbox", 404),
-        ("POST", "/v25.0/7/events/", 404),
-        ("GET", "/v25.0/7/events", 405),
+        ("GET", "/sandbox/event", 404),
         ("POST", "/sandbox/events", 405),
         ("PUT", "/sandbox/faults", 405),
     ] {
@@ -501,16 +499,31 @@ fn routes_that_do_not_exist_say_which_do() {
 }
 
 #[test]
-fn odd_paths_are_answered_by_meta() {
+fn odd_paths_are_answered_by_meta_and_listed() {
     let served = Served::new();
     let body = json!({"data": [right("other")]}).to_string();
-    for (path, expect) in [
-        ("/v25.0/shop/events", (400, 100, 33)),
-        ("/v25/7/events", (400, 2500, 0)),
-        ("/act_7/events", (400, 100, 33)),
+    for (method, path, expect) in [
+        ("POST", "/v25.0/shop/events", (400, 100, 33)),
+        ("POST", "/v25/7/events", (400, 2500, 0)),
+        ("POST", "/act_7/events", (400, 100, 33)),
+        ("POST", "/v25.0/7/event", (400, 2500, 0)),
+        ("POST", "/", (400, 2500, 0)),
+        ("POST", "/sandboxes", (400, 2500, 0)),
+        ("GET", "/v25.0/7", (400, 100, 33)),
+        ("GET", "/v25.0/7/events", (400, 100, 33)),
+        ("PUT", "/api/v1/capture", (400, 2500, 0)),
     ] {
-        assert_eq!(served.ask("POST", path, &body).error(), expect, "{path}");
+        let answer = served.ask(method, path, &body);
+        assert_eq!(answer.error(), expect, "{path}");
+        assert!(answer.header("facebook-api-version").is_some(), "{path}");
+        let record = served.last();
+        assert_eq!((record.method.as_str(), record.path.as_str()), (method, path));
+        assert_eq!((record.status, record.code, record.accepted), (400, Some(expect.1), 0));
     }
+    served.ask("POST", "/nowhere?access_token=secret", &body);
+    assert_eq!(served.last().path, "/nowhere", "a query may hold a token");
+    let answer = served.ask("POST", "/v25.0/7/events/", &body);
+    assert_eq!((answer.status, served.sandbox.received()), (200, 1));
 }
 
 #[test]
