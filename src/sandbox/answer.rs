@@ -9,10 +9,6 @@ use std::borrow::Cow;
 use axum::http::Method;
 use serde::Serialize;
 
-/// Oldest Graph version still served: what an older or unversioned call is answered by.
-/// Source: GRAPH/changelog (meta-capi.md 1.3).
-const OLDEST_VERSION: u32 = 21;
-
 /// An error answer: HTTP status and the members of Meta's `error` object.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Refusal {
@@ -151,19 +147,6 @@ pub(crate) fn trace_id(number: u64) -> String {
     std::iter::once('A').chain(letters).collect()
 }
 
-/// The value of the header `facebook-api-version`: the version that served the call.
-///
-/// # Source
-/// GRAPH/guides/versioning (meta-capi.md 1.3): unversioned and expired calls roll forward.
-pub(crate) fn served_version(asked: Option<&str>) -> String {
-    let major =
-        asked.and_then(|version| version.strip_prefix('v')?.split('.').next()?.parse().ok());
-    match (asked, major) {
-        (Some(version), Some(major)) if OLDEST_VERSION <= major => version.to_owned(),
-        _ => format!("v{OLDEST_VERSION}.0"),
-    }
-}
-
 impl Usage {
     /// The usage headers, by name. Meta sends percents, and the time to wait in minutes.
     ///
@@ -279,19 +262,6 @@ mod tests {
             assert!(id.len() == 23 && id.starts_with('A'), "{id}");
         }
         assert_eq!(trace_id(7), trace_id(7));
-    }
-
-    #[test]
-    fn old_and_missing_versions_roll_forward() {
-        for (asked, served) in [
-            (Some("v25.0"), "v25.0"),
-            (Some("v21.0"), "v21.0"),
-            (Some("v20.0"), "v21.0"),
-            (Some("v3.1"), "v21.0"),
-            (None, "v21.0"),
-        ] {
-            assert_eq!(served_version(asked), served, "{asked:?}");
-        }
     }
 
     #[test]

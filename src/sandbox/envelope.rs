@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 
 use super::answer::Refusal;
 use super::body::{Form, Received, receive};
+use super::version::{self, is_version};
 use data::Data;
 
 /// One call of Meta's part of the routes, as it came in.
@@ -39,6 +40,8 @@ pub(crate) struct Call {
 pub(crate) struct Address {
     /// As asked for, `v25.0`; `None` for an unversioned call.
     pub(crate) version: Option<String>,
+    /// The version that answers.
+    pub(crate) served: String,
     pub(crate) dataset: String,
 }
 
@@ -76,12 +79,12 @@ impl Call {
         }
     }
 
-    /// Where the call goes. A slash at the end of the path changes nothing.
+    /// Where the call goes at `now` (Unix seconds). A slash at the end of the path changes nothing.
     ///
     /// # Errors
-    /// Meta's answer to a version that is none, an id that is not made of digits, a path that leads
+    /// Meta's answer to a version it never had, an id that is not made of digits, a path that leads
     /// nowhere, and a method other than `POST`.
-    pub(crate) fn address(&self) -> Result<Address, Refusal> {
+    pub(crate) fn address(&self, now: i64) -> Result<Address, Refusal> {
         let path = self.path.trim_start_matches('/');
         let path = path.strip_suffix('/').unwrap_or(path);
         let steps: Vec<&str> = path.split('/').collect();
@@ -100,7 +103,10 @@ impl Call {
         if !(is_edge && is_id(dataset) && self.method == Method::POST) {
             return Err(Refusal::object_missing(&self.method, dataset));
         }
-        Ok(Address { version: version.map(str::to_owned), dataset: dataset.to_owned() })
+        let served = version::served(version, now);
+        let served = served.ok_or_else(|| Refusal::path_unknown(&format!("/{dataset}/events")))?;
+        let (version, dataset) = (version.map(str::to_owned), dataset.to_owned());
+        Ok(Address { version, served, dataset })
     }
 
     /// The token outside the body: the header's, else the query's.
@@ -190,14 +196,6 @@ fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether text reads `v25.0`.
-fn is_version(text: &str) -> bool {
-    let numbers = text.strip_prefix('v').and_then(|rest| rest.split_once('.'));
-    let is_number =
-        |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    numbers.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
-}
-
 #[derive(Deserialize)]
 struct JsonBody<'a> {
     #[serde(borrow)]
@@ -211,6 +209,7 @@ struct JsonBody<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::rules::cases::NOW;
 
     fn call(content_type: &str, body: &str) -> Call {
         Call {
@@ -233,19 +232,22 @@ mod tests {
 
     #[test]
     fn addresses() {
-        let address = |path: &str| Call { path: path.to_owned(), ..call("", "") }.address();
-        let right = |version: Option<&str>| {
-            let version = version.map(str::to_owned);
-            Ok(Address { version, dataset: "1234567890".to_owned() })
+        let address = |path: &str| Call { path: path.to_owned(), ..call("", "") }.address(NOW);
+        let right = |version: Option<&str>, served: &str| {
+            let (version, served) = (version.map(str::to_owned), served.to_owned());
+            Ok(Address { version, served, dataset: "1234567890".to_owned() })
         };
-        assert_eq!(address("/v25.0/1234567890/events"), right(Some("v25.0")));
-        assert_eq!(address("/v25.0/1234567890/events/"), right(Some("v25.0")));
-        assert_eq!(address("/1234567890/events"), right(None));
+        assert_eq!(address("/v25.0/1234567890/events"), right(Some("v25.0"), "v25.0"));
+        assert_eq!(address("/v25.0/1234567890/events/"), right(Some("v25.0"), "v25.0"));
+        assert_eq!(address("/v19.0/1234567890/events"), right(Some("v19.0"), "v20.0"));
+        assert_eq!(address("/1234567890/events"), right(None, "v20.0"));
         for (path, code, subcode) in [
             ("/25.0/7/events", 2500, None),
             ("/v25/7/events", 2500, None),
             ("/v25.x/7/events", 2500, None),
             ("/v9999.0/7/events", 2500, None),
+            ("/v27.0/7/events", 2500, None),
+            ("/v25.1/7/events", 2500, None),
             ("/v25.0/shop/events", 100, Some(33)),
             ("/v25.0//events", 100, Some(33)),
             ("/act_7/events", 100, Some(33)),
@@ -277,7 +279,7 @@ mod tests {
             (Method::GET, "/v25.0/7/evnts", "Unknown path components: /7/evnts"),
         ] {
             let call = Call { method, path: path.to_owned(), ..call("", "") };
-            let refusal = call.address().unwrap_err();
+            let refusal = call.address(NOW).unwrap_err();
             assert!(refusal.message.starts_with(says), "{path}: {}", refusal.message);
         }
     }

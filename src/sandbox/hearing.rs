@@ -69,7 +69,7 @@ pub(crate) fn hear(
         fault: None,
         verdict: Ok(Vec::new()),
     };
-    let address = match call.address() {
+    let address = match call.address(now) {
         Ok(address) => address,
         Err(refusal) => return Hearing { verdict: Err(refusal), ..hearing },
     };

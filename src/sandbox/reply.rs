@@ -7,12 +7,13 @@ use axum::http::header::{CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::answer::{Usage, served_version, success, trace_id};
+use super::answer::{Usage, success, trace_id};
 use super::control::json_text;
 use super::faults::Act;
 use super::hearing::Hearing;
 use super::line::Line;
 use super::memory::{Arrival, RequestRecord};
+use super::version;
 
 /// An answer on its way.
 pub(crate) struct Reply {
@@ -43,8 +44,8 @@ impl Reply {
     pub(crate) fn new(hearing: Hearing, number: u64, now: i64) -> Self {
         let trace = trace_id(number);
         let wire = Wire::of(&hearing, &trace);
-        let version = hearing.address.as_ref().and_then(|address| address.version.as_deref());
-        let version = served_version(version);
+        let version = hearing.address.as_ref().map(|address| address.served.clone());
+        let version = version.unwrap_or_else(|| version::fallback(now));
         let usage = hearing.fault.as_ref().and_then(Act::usage).map(|usage: Usage| {
             usage.headers(hearing.address.as_ref().map_or("", |address| &address.dataset))
         });

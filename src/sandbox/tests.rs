@@ -193,7 +193,7 @@ fn every_way_to_send_a_token_and_a_body() {
     assert_eq!(versions, ["v25.0", "v25.0", "v26.0", "", "", ""]);
     let answer = served.send("POST", "/7/events", form, "data=[]").unwrap();
     assert_eq!(answer.error(), (400, 104, 0));
-    assert_eq!(answer.header("facebook-api-version"), Some("v21.0"));
+    assert_eq!(answer.header("facebook-api-version"), Some("v20.0"));
 }
 
 #[test]
@@ -233,6 +233,26 @@ fn the_clock_decides() {
     assert_eq!(served.post(&[right("other")]).status, 200);
     time.store(NOW - 61, Ordering::Relaxed);
     assert_eq!(served.post(&[right("other")]).error(), (400, 100, 2_804_004));
+}
+
+#[test]
+fn the_answer_names_the_version_that_ran_and_the_clock_knows_it() {
+    let time = Arc::new(AtomicI64::new(NOW));
+    let clock = Arc::clone(&time);
+    let now: Now = Arc::new(move || clock.load(Ordering::Relaxed));
+    let served = Served::of(Sandbox::new(Settings::default(), now));
+    let ran = |path: &str| {
+        let answer = served.ask("POST", path, r#"{"data":[]}"#);
+        let version = answer.header("facebook-api-version").unwrap().to_owned();
+        (answer.error().1, version)
+    };
+    assert_eq!(ran("/v20.0/7/events"), (100, "v20.0".to_owned()));
+    assert_eq!(ran("/v26.0/7/events"), (100, "v26.0".to_owned()));
+    assert_eq!(ran("/v27.0/7/events"), (2500, "v20.0".to_owned()));
+    // v20.0 ends on 2026-09-24.
+    time.store(1_790_208_000, Ordering::Relaxed);
+    assert_eq!(ran("/v20.0/7/events"), (100, "v21.0".to_owned()));
+    assert_eq!(ran("/7/events"), (100, "v21.0".to_owned()));
 }
 
 #[test]
