@@ -19,6 +19,7 @@ mod memory;
 mod reply;
 mod rules;
 mod script;
+mod trickle;
 mod version;
 
 use std::collections::BTreeSet;

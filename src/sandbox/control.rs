@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
@@ -47,7 +47,7 @@ Nothing leaves this machine.
   /sandbox/requests  GET every request and the answer it got
   /sandbox/faults    POST faults on order, GET what is left of them, DELETE clears them
                      {\"faults\":[{\"do\":\"throttle\",\"times\":2},{\"do\":\"reset\",\"times\":1}]}
-                     throttle, fail, stall, reset, wrong_json, html, refuse_event,
+                     throttle, fail, stall, reset, drip, cut, wrong_json, html, refuse_event,
                      refuse_event_id, token_revoked, dataset_missing, usage
   /                  GET this page
 ";
@@ -127,7 +127,12 @@ pub(crate) fn wrong_method(request: &Request) -> Response {
 
 /// A response of JSON text that is already written.
 pub(crate) fn json_text(status: StatusCode, text: String) -> Response {
-    (status, [(CONTENT_TYPE, "application/json; charset=UTF-8")], text).into_response()
+    json_body(status, Body::from(text))
+}
+
+/// A response of JSON text that comes in its own time.
+pub(crate) fn json_body(status: StatusCode, body: Body) -> Response {
+    (status, [(CONTENT_TYPE, "application/json; charset=UTF-8")], body).into_response()
 }
 
 impl Filter {

@@ -75,6 +75,18 @@ pub enum Act {
         /// Whether the events are remembered although nobody hears of it.
         accepted: bool,
     },
+    /// Answers as usual, byte by byte.
+    Drip {
+        /// Milliseconds from the first byte of the body to the last.
+        ms: u64,
+    },
+    /// Closes the connection in the middle of the answer.
+    Cut {
+        /// Bytes of the body that are sent.
+        bytes: usize,
+        /// Whether the events are remembered although nobody hears all of it.
+        accepted: bool,
+    },
     /// Answers JSON that breaks off.
     WrongJson {
         /// HTTP status.
@@ -157,6 +169,8 @@ impl Act {
             Self::Fail { .. } => "fail",
             Self::Stall { .. } => "stall",
             Self::Reset { .. } => "reset",
+            Self::Drip { .. } => "drip",
+            Self::Cut { .. } => "cut",
             Self::WrongJson { .. } => "wrong_json",
             Self::Html { .. } => "html",
             Self::RefuseEvent { .. } => "refuse_event",
@@ -181,6 +195,8 @@ impl Act {
             Self::DatasetMissing => Some(Refusal::dataset_missing(subject.dataset)),
             Self::Stall { .. }
             | Self::Reset { .. }
+            | Self::Drip { .. }
+            | Self::Cut { .. }
             | Self::WrongJson { .. }
             | Self::Html { .. }
             | Self::Usage { .. } => None,
@@ -190,8 +206,9 @@ impl Act {
     /// Whether right events are remembered although this fault is met.
     pub(crate) fn accepts(&self) -> bool {
         match self {
-            Self::Stall { .. } | Self::Usage { .. } => true,
+            Self::Stall { .. } | Self::Drip { .. } | Self::Usage { .. } => true,
             Self::Reset { accepted }
+            | Self::Cut { accepted, .. }
             | Self::WrongJson { accepted, .. }
             | Self::Html { accepted, .. } => *accepted,
             Self::Throttle { .. }
@@ -221,6 +238,8 @@ impl Act {
             Self::Fail { .. }
             | Self::Stall { .. }
             | Self::Reset { .. }
+            | Self::Drip { .. }
+            | Self::Cut { .. }
             | Self::WrongJson { .. }
             | Self::Html { .. }
             | Self::RefuseEvent { .. }
@@ -244,6 +263,8 @@ impl Act {
             | Self::Fail { .. }
             | Self::Stall { .. }
             | Self::Reset { .. }
+            | Self::Drip { .. }
+            | Self::Cut { .. }
             | Self::WrongJson { .. }
             | Self::Html { .. }
             | Self::TokenRevoked

@@ -3,23 +3,26 @@
 //! In: a [`Hearing`], the number of the request and the time. Out: a [`Reply`] whose record and
 //! arrivals are taken by the memory before it is sent. Deliberately absent: the judgement itself.
 
+use std::time::Duration;
+
 use axum::http::header::{CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::{Usage, success, trace_id};
-use super::control::json_text;
+use super::control::{json_body, json_text};
 use super::faults::Act;
 use super::hearing::Hearing;
 use super::line::Line;
 use super::memory::{Arrival, RequestRecord};
-use super::version;
+use super::{trickle, version};
 
 /// An answer on its way.
 pub(crate) struct Reply {
     pub(crate) record: RequestRecord,
     pub(crate) arrivals: Vec<Arrival>,
     wire: Wire,
+    pace: Pace,
     version: String,
     usage: Vec<(&'static str, String)>,
 }
@@ -40,23 +43,38 @@ enum Wire {
     Cut,
 }
 
+/// How the answer travels.
+#[derive(Clone, Copy)]
+enum Pace {
+    Whole,
+    /// Byte by byte, over this time.
+    Drip(Duration),
+    /// This many bytes of the body, then the end of the connection.
+    Cut(usize),
+}
+
 impl Reply {
     pub(crate) fn new(hearing: Hearing, number: u64, now: i64) -> Self {
         let trace = trace_id(number);
         let wire = Wire::of(&hearing, &trace);
+        let pace = Pace::of(hearing.fault.as_ref());
         let version = hearing.address.as_ref().map(|address| address.served.clone());
         let version = version.unwrap_or_else(|| version::fallback(now));
         let usage = hearing.fault.as_ref().and_then(Act::usage).map(|usage: Usage| {
             usage.headers(hearing.address.as_ref().map_or("", |address| &address.dataset))
         });
         let (record, arrivals) = record(hearing, &wire, (number, now, trace));
-        Self { record, arrivals, wire, version, usage: usage.unwrap_or_default() }
+        Self { record, arrivals, wire, pace, version, usage: usage.unwrap_or_default() }
     }
 
     /// The response; a cut closes `line` instead, where there is one.
     pub(crate) fn send(self, line: Option<&Line>) -> Response {
         let mut response = match self.wire {
-            Wire::Json { status, text } => json_text(code(status), text),
+            Wire::Json { status, text } => match self.pace {
+                Pace::Whole => json_text(code(status), text),
+                Pace::Drip(over) => json_body(code(status), trickle::drip(text, over, line)),
+                Pace::Cut(bytes) => json_body(code(status), trickle::broken(text, bytes)),
+            },
             Wire::Html { status } => {
                 let page = "<html><head><title>Error</title></head><body>\
                             <h1>Sorry, something went wrong.</h1></body></html>";
@@ -76,6 +94,29 @@ impl Reply {
     }
 }
 
+impl Pace {
+    fn of(fault: Option<&Act>) -> Self {
+        match fault {
+            Some(Act::Drip { ms }) => Self::Drip(Duration::from_millis(*ms)),
+            Some(Act::Cut { bytes, .. }) => Self::Cut(*bytes),
+            Some(
+                Act::Throttle { .. }
+                | Act::Fail { .. }
+                | Act::Stall { .. }
+                | Act::Reset { .. }
+                | Act::WrongJson { .. }
+                | Act::Html { .. }
+                | Act::RefuseEvent { .. }
+                | Act::RefuseEventId { .. }
+                | Act::TokenRevoked
+                | Act::DatasetMissing
+                | Act::Usage { .. },
+            )
+            | None => Self::Whole,
+        }
+    }
+}
+
 impl Wire {
     fn of(hearing: &Hearing, trace: &str) -> Self {
         match hearing.fault {
@@ -89,6 +130,8 @@ impl Wire {
                 Act::Throttle { .. }
                 | Act::Fail { .. }
                 | Act::Stall { .. }
+                | Act::Drip { .. }
+                | Act::Cut { .. }
                 | Act::RefuseEvent { .. }
                 | Act::RefuseEventId { .. }
                 | Act::TokenRevoked

@@ -13,11 +13,13 @@ use super::faults::{Act, Fault, Script};
 
 /// Longest wait a script may order, in milliseconds: an hour.
 const STALL_MAX_MS: u64 = 3_600_000;
+/// Most bytes that `cut` lets through: longer than every answer.
+const CUT_MAX_BYTES: u64 = 1_000_000;
 /// Most faults of one script.
 const FAULTS_MAX: usize = 1_000;
 
-const ACTS: &str = "throttle, fail, stall, reset, wrong_json, html, refuse_event, refuse_event_id, \
-                    token_revoked, dataset_missing, usage";
+const ACTS: &str = "throttle, fail, stall, reset, drip, cut, wrong_json, html, refuse_event, \
+                    refuse_event_id, token_revoked, dataset_missing, usage";
 
 impl Script {
     /// Reads a script.
@@ -88,6 +90,14 @@ fn read_act(reader: &mut Reader<'_>) -> Option<Act> {
             accepted: reader.flag("accepted").unwrap_or(true),
         },
         Some("reset") => Act::Reset { accepted: reader.flag("accepted").unwrap_or(false) },
+        Some("drip") => {
+            Act::Drip { ms: reader.needed("ms", |reader| reader.number("ms", 0..=STALL_MAX_MS)) }
+        }
+        Some("cut") => Act::Cut {
+            bytes: reader
+                .needed("bytes", |r| r.number("bytes", 0..=CUT_MAX_BYTES)?.try_into().ok()),
+            accepted: reader.flag("accepted").unwrap_or(false),
+        },
         Some("wrong_json") => Act::WrongJson {
             status: reader.status(200..=599).unwrap_or(200),
             accepted: reader.flag("accepted").unwrap_or(false),
@@ -219,6 +229,8 @@ mod tests {
             {"do":"fail","status":503,"empty":true},
             {"do":"stall","ms":250,"times":1},
             {"do":"reset","times":1},
+            {"do":"drip","ms":500},
+            {"do":"cut","bytes":10,"accepted":true},
             {"do":"wrong_json","times":1},
             {"do":"html","times":1,"accepted":true},
             {"do":"refuse_event","index":7,"times":1},
@@ -240,6 +252,8 @@ mod tests {
                 fail(503, 2, None, true),
                 Act::Stall { ms: 250, accepted: true },
                 Act::Reset { accepted: false },
+                Act::Drip { ms: 500 },
+                Act::Cut { bytes: 10, accepted: true },
                 Act::WrongJson { status: 200, accepted: false },
                 Act::Html { status: 502, accepted: true },
                 Act::RefuseEvent { index: 7, name_index: true },
@@ -259,7 +273,8 @@ mod tests {
     #[test]
     fn what_is_shown_can_be_read_again() {
         let text = br#"{"faults":[{"do":"throttle","times":2},{"do":"fail"},{"do":"stall","ms":1},
-            {"do":"html"},{"do":"refuse_event","index":1},{"do":"usage","percent":5}]}"#;
+            {"do":"html"},{"do":"refuse_event","index":1},{"do":"usage","percent":5},
+            {"do":"drip","ms":1},{"do":"cut","bytes":0}]}"#;
         let script = Script::read(text).unwrap();
         let shown = serde_json::to_vec(&script).unwrap();
         assert_eq!(Script::read(&shown), Ok(script));
@@ -273,6 +288,7 @@ mod tests {
             7,
             {"do":"stall"},
             {"do":"stall","ms":-1},
+            {"do":"cut"},
             {"do":"refuse_event_id","event_id":5,"times":0},
             {"do":"reset","ms":1,"accepted":"yes"},
             {}
@@ -287,11 +303,12 @@ mod tests {
             "faults[2]: a fault is an object",
             "faults[3]: `ms` is missing",
             "faults[4]: `ms` is a whole number from 0 to 3600000",
-            "faults[5]: `event_id` is text",
-            "faults[5]: `times` is a whole number from 1",
-            "faults[6]: `accepted` is true or false",
-            "faults[6]: `ms` is not a key of this fault",
-            "faults[7]: `do` is one of",
+            "faults[5]: `bytes` is missing",
+            "faults[6]: `event_id` is text",
+            "faults[6]: `times` is a whole number from 1",
+            "faults[7]: `accepted` is true or false",
+            "faults[7]: `ms` is not a key of this fault",
+            "faults[8]: `do` is one of",
         ];
         assert_eq!(mistakes.len(), expect.len(), "{mistakes:#?}");
         for (mistake, begins) in mistakes.iter().zip(expect) {

@@ -448,6 +448,49 @@ fn a_stall_answers_late_and_holds_nobody_else() {
     assert_eq!(stalled.join().unwrap(), 200, "the end of the server ends the stall");
 }
 
+#[test]
+fn a_drip_comes_byte_by_byte_and_whole() {
+    let mut served = Served::new();
+    served.order(&json!({"do": "drip", "ms": 90, "times": 1}));
+    let start = Instant::now();
+    let answer = served.post(&[right("other")]);
+    assert!(start.elapsed() >= Duration::from_millis(50), "{:?}", start.elapsed());
+    assert_eq!((answer.status, answer.json()["events_received"].as_i64()), (200, Some(1)));
+    assert_eq!(answer.header("content-length"), Some(answer.body.len().to_string().as_str()));
+    assert_eq!((served.last().accepted, served.last().fault), (1, Some("drip")));
+
+    served.order(&json!({"do": "drip", "ms": 3_600_000, "times": 1}));
+    let mut stream = TcpStream::connect(served.address).unwrap();
+    let head = "POST /v25.0/7/events?access_token=t HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\
+                content-length: 11\r\n\r\n{\"data\":[]}";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut text = [0; 12];
+    stream.read_exact(&mut text).unwrap();
+    assert_eq!(&text, b"HTTP/1.1 400", "the head comes at once");
+    served.stop();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("\"}}"), "the end of the server ends the drip: {rest}");
+}
+
+#[test]
+fn a_cut_sends_the_head_and_some_bytes() {
+    let served = Served::new();
+    for (bytes, accepted, received) in [(0, false, 0), (10, false, 0), (10, true, 1)] {
+        served.order(&json!({"do": "cut", "bytes": bytes, "times": 1, "accepted": accepted}));
+        let answer = served.post(&[right("other")]);
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (200, &"{\"events_received\":1"[..bytes])
+        );
+        let promised: usize = answer.header("content-length").unwrap().parse().unwrap();
+        assert!(promised > 60, "{promised}");
+        assert_eq!((served.sandbox.received(), served.last().fault), (received, Some("cut")));
+    }
+    served.order(&json!({"do": "cut", "bytes": 1_000, "times": 1}));
+    assert_eq!(served.post(&[right("other")]).json()["events_received"], 1, "it was shorter");
+}
+
 /// Sends one event on a connection of its own and does not wait for the answer.
 fn send_and_leave(served: &Served, until: impl Fn() -> bool) {
     let mut stream = TcpStream::connect(served.address).unwrap();
