@@ -8,6 +8,7 @@
 
 mod answer;
 mod body;
+mod codes;
 mod control;
 mod currency;
 mod envelope;

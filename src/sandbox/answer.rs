@@ -1,7 +1,8 @@
 //! Meta's answers: the success body, the error envelope, the headers that travel with them.
 //!
 //! In: a count or a [`Refusal`], and the number of the request. Out: the body as text. Deliberately
-//! absent: the faults of single events, which stand with their rules, and deciding anything.
+//! absent: the faults of single events, which stand with their rules, the words of each code
+//! (`codes.rs`), and deciding anything.
 //! Source: meta-capi.md 1.5 to 1.9 and 9; sentences found nowhere are our own wording.
 
 use std::borrow::Cow;
@@ -16,11 +17,11 @@ pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) message: Cow<'static, str>,
     /// Meta's `type`.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Cow<'static, str>,
     pub(crate) code: i64,
     pub(crate) subcode: Option<u32>,
     pub(crate) transient: Option<bool>,
-    pub(crate) title: Option<&'static str>,
+    pub(crate) title: Option<Cow<'static, str>>,
     pub(crate) says: Option<String>,
     /// Name of the rule that was broken, for people; not part of Meta's answer.
     pub(crate) rule: Option<&'static str>,
@@ -57,14 +58,6 @@ impl Refusal {
         Self::new(401, 190, "Invalid OAuth access token - Cannot parse access token")
     }
 
-    /// The token was good once.
-    pub(crate) fn token_revoked() -> Self {
-        let message = "Error validating access token: The session has been invalidated because the \
-                       user changed their password or Facebook has changed the session for \
-                       security reasons.";
-        Self { subcode: Some(460), ..Self::new(400, 190, message) }
-    }
-
     /// No such dataset, or none this token may see.
     pub(crate) fn dataset_missing(id: &str) -> Self {
         Self::object_missing(&Method::POST, id)
@@ -82,7 +75,7 @@ impl Refusal {
             clip(id)
         );
         let refusal = Self::new(400, 100, message);
-        Self { kind: "GraphMethodException", subcode: Some(33), ..refusal }
+        Self { kind: "GraphMethodException".into(), subcode: Some(33), ..refusal }
     }
 
     /// The path leads nowhere, or begins with something that is no version.
@@ -93,18 +86,12 @@ impl Refusal {
         Self::new(400, 2500, format!("Unknown path components: {}", clip(path)))
     }
 
-    /// An answer ordered by a fault script: the code's usual sentence.
-    pub(crate) fn of_code(status: u16, code: i64, subcode: Option<u32>) -> Self {
-        let (message, transient) = usual(code);
-        Self { subcode, transient, ..Self::new(status, code, message) }
-    }
-
     /// Any `OAuthException` with nothing but a sentence.
     pub(crate) fn new(status: u16, code: i64, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
             message: message.into(),
-            kind: "OAuthException",
+            kind: "OAuthException".into(),
             code,
             subcode: None,
             transient: None,
@@ -118,11 +105,11 @@ impl Refusal {
     pub(crate) fn body(&self, trace: &str) -> String {
         let error = ErrorBody {
             message: &self.message,
-            kind: self.kind,
+            kind: &self.kind,
             code: self.code,
             error_subcode: self.subcode,
             is_transient: self.transient,
-            error_user_title: self.title,
+            error_user_title: self.title.as_deref(),
             error_user_msg: self.says.as_deref(),
             fbtrace_id: trace,
         };
@@ -165,29 +152,6 @@ impl Usage {
             headers.push(("x-business-use-case-usage", business));
         }
         headers
-    }
-}
-
-/// The sentence and the `is_transient` flag that usually come with a code.
-/// Source: MAPI/error-reference, GRAPH/guides/error-handling (meta-capi.md 1.7).
-fn usual(code: i64) -> (&'static str, Option<bool>) {
-    match code {
-        1 => ("An unknown error occurred", Some(true)),
-        2 => ("An unexpected error has occurred. Please retry your request later.", Some(true)),
-        3 => ("(#3) Application does not have the capability to make this API call.", None),
-        4 => ("(#4) Application request limit reached", Some(true)),
-        10 => ("(#10) Application does not have permission for this action", None),
-        17 => ("User request limit reached", Some(true)),
-        32 => ("(#32) Page request limit reached", Some(true)),
-        100 => ("Invalid parameter", Some(false)),
-        190 => ("The access token could not be decrypted", None),
-        200..=299 => ("(#200) Permissions error", None),
-        341 => ("(#341) Feed action request limit reached", None),
-        368 => ("The action attempted has been deemed abusive or is otherwise disallowed", None),
-        613 => ("(#613) Calls to this api have exceeded the rate limit.", None),
-        21_009 => ("(#21009) The data set upload is temporarily not ready.", None),
-        80_000..=80_014 => ("There have been too many calls to this ad-account.", None),
-        _ => ("Unknown error", None),
     }
 }
 
@@ -241,10 +205,11 @@ mod tests {
         );
         let refusal = Refusal {
             transient: Some(false),
-            title: Some("Event Timestamp Too Old"),
+            title: Some("Event Timestamp Too Old".into()),
             says: Some("Says \"so\".".to_owned()),
             rule: Some("never told"),
-            ..Refusal::of_code(400, 100, Some(2_804_003))
+            subcode: Some(2_804_003),
+            ..Refusal::new(400, 100, "Invalid parameter")
         };
         assert_eq!(
             refusal.body("Atrace"),

@@ -5,11 +5,13 @@
 //! reading scripts (`script.rs`), sleeping and cutting connections (`sandbox.rs`, `line.rs`).
 //! Source of what goes wrong: meta-capi.md 1.6 to 1.9, peers.md section 3.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::answer::{Refusal, Usage};
+use super::codes;
 use super::rules::{SCHEMA, unexpected};
 
 /// Faults in the order they are met.
@@ -61,6 +63,9 @@ pub enum Act {
         subcode: Option<u32>,
         /// Sends no body at all, as proxies do.
         empty: bool,
+        /// What the answer says instead of the code's usual words.
+        #[serde(flatten)]
+        words: Words,
     },
     /// Answers late.
     Stall {
@@ -129,6 +134,26 @@ pub enum Act {
     },
 }
 
+/// Members of Meta's error object that a script sets itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Words {
+    /// `message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// `error_user_title`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// `error_user_msg`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_msg: Option<String>,
+    /// `type`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// `is_transient`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_transient: Option<bool>,
+}
+
 /// What a fault is chosen by.
 #[derive(Debug)]
 pub(crate) struct Subject<'a> {
@@ -183,16 +208,18 @@ impl Act {
 
     /// Meta's answer, where the fault is an answer of Meta's.
     pub(crate) fn refusal(&self, subject: &Subject<'_>) -> Option<Refusal> {
+        let usual =
+            |status, code, subcode| Some(codes::refusal(status, code, subcode, subject.dataset));
         match self {
-            Self::Throttle { code, status, .. } => Some(Refusal::of_code(*status, *code, None)),
-            Self::Fail { status, code, subcode, .. } => {
-                Some(Refusal::of_code(*status, *code, *subcode))
+            Self::Throttle { code, status, .. } => usual(*status, *code, None),
+            Self::Fail { status, code, subcode, words, .. } => {
+                usual(*status, *code, *subcode).map(|refusal| words.over(refusal))
             }
             Self::RefuseEvent { name_index, .. } | Self::RefuseEventId { name_index, .. } => {
                 Some(refuse(self.place(subject).filter(|_| *name_index)))
             }
-            Self::TokenRevoked => Some(Refusal::token_revoked()),
-            Self::DatasetMissing => Some(Refusal::dataset_missing(subject.dataset)),
+            Self::TokenRevoked => usual(400, 190, Some(460)),
+            Self::DatasetMissing => usual(400, 100, Some(33)),
             Self::Stall { .. }
             | Self::Reset { .. }
             | Self::Drip { .. }
@@ -274,11 +301,26 @@ impl Act {
     }
 }
 
+impl Words {
+    /// These words, and the usual ones where nothing is set.
+    fn over(&self, usual: Refusal) -> Refusal {
+        let own = |text: &Option<String>| text.clone().map(Cow::Owned);
+        Refusal {
+            message: own(&self.message).unwrap_or(usual.message),
+            title: own(&self.title).or(usual.title),
+            says: self.user_msg.clone().or(usual.says),
+            kind: own(&self.kind).unwrap_or(usual.kind),
+            transient: self.is_transient.or(usual.transient),
+            ..usual
+        }
+    }
+}
+
 /// A schema fault about the event at `index`, or about one nobody names.
 fn refuse(index: Option<usize>) -> Refusal {
     let says = match index {
         Some(index) => unexpected("sandbox_fault", &format!("$['data'][{index}]")),
-        None => "One of the events has an unexpected key".to_owned(),
+        None => SCHEMA.says.to_owned(),
     };
     Refusal { rule: None, ..SCHEMA.refusal(says, "") }
 }
@@ -332,6 +374,27 @@ mod tests {
         );
         let unnamed = Act::RefuseEvent { index: 1, name_index: false };
         assert!(!says(&unnamed).says.unwrap().contains("$["));
+    }
+
+    #[test]
+    fn a_failure_says_the_usual_words_where_it_has_none_of_its_own() {
+        let fail = |subcode, words| {
+            let act = Act::Fail { status: 400, code: 100, subcode, empty: false, words };
+            act.refusal(&subject("7", &["a"])).unwrap()
+        };
+        let usual = fail(Some(2_804_009), Words::default());
+        assert_eq!(usual.title.as_deref(), Some("Missing Value for Purchase Event"));
+        let own = Words {
+            title: Some("T".to_owned()),
+            kind: Some("CodedException".to_owned()),
+            is_transient: Some(true),
+            ..Words::default()
+        };
+        let set = fail(Some(2_804_009), own);
+        assert_eq!((set.title.as_deref(), &*set.kind), (Some("T"), "CodedException"));
+        assert_eq!((set.transient, set.message), (Some(true), usual.message));
+        assert_eq!(set.says, usual.says);
+        assert_eq!(fail(Some(33), Words::default()).kind, "GraphMethodException");
     }
 
     #[test]

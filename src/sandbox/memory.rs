@@ -63,7 +63,7 @@ pub struct RequestRecord {
     /// Meta's `error_subcode`.
     pub subcode: Option<u32>,
     /// Meta's `error_user_title`.
-    pub title: Option<&'static str>,
+    pub title: Option<String>,
     /// The sentence that says what is wrong: `error_user_msg`, else `message`.
     pub says: Option<String>,
     /// Name of the sandbox's rule that was broken.

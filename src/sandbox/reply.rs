@@ -3,6 +3,7 @@
 //! In: a [`Hearing`], the number of the request and the time. Out: a [`Reply`] whose record and
 //! arrivals are taken by the memory before it is sent. Deliberately absent: the judgement itself.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::header::{CONNECTION, CONTENT_TYPE};
@@ -186,7 +187,7 @@ fn record(
     if let Some(refusal) = refusal {
         record.code = Some(refusal.code);
         record.subcode = refusal.subcode;
-        record.title = refusal.title;
+        record.title = refusal.title.map(Cow::into_owned);
         record.rule = refusal.rule;
         record.says = Some(refusal.says.unwrap_or_else(|| refusal.message.into_owned()));
     }

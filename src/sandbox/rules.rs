@@ -8,7 +8,7 @@
 //! `[S]` seen in Meta's code, `[R]` reported, `[A]` assumed by us where sources are silent.
 
 mod app;
-mod complaint;
+pub(crate) mod complaint;
 mod contents;
 mod custom_data;
 mod event;

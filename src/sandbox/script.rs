@@ -9,12 +9,14 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use super::answer::clip;
-use super::faults::{Act, Fault, Script};
+use super::faults::{Act, Fault, Script, Words};
 
 /// Longest wait a script may order, in milliseconds: an hour.
 const STALL_MAX_MS: u64 = 3_600_000;
 /// Most bytes that `cut` lets through: longer than every answer.
 const CUT_MAX_BYTES: u64 = 1_000_000;
+/// The largest code of an answer, on either side of 0.
+const CODE_MAX: i64 = 99_999_999;
 /// Most faults of one script.
 const FAULTS_MAX: usize = 1_000;
 
@@ -133,7 +135,14 @@ fn read_fail(reader: &mut Reader<'_>) -> Act {
     let code = reader.code().unwrap_or(2);
     let status = reader.status(400..=599).unwrap_or(if code <= 2 { 500 } else { 400 });
     let subcode = reader.number("subcode", 1..=u64::from(u32::MAX)).and_then(narrow);
-    Act::Fail { status, code, subcode, empty: reader.flag("empty").unwrap_or(false) }
+    let words = Words {
+        message: reader.text("message"),
+        title: reader.text("title"),
+        user_msg: reader.text("user_msg"),
+        kind: reader.text("type"),
+        is_transient: reader.flag("is_transient"),
+    };
+    Act::Fail { status, code, subcode, empty: reader.flag("empty").unwrap_or(false), words }
 }
 
 /// Reads the keys of one fault and notes every mistake.
@@ -171,8 +180,14 @@ impl Reader<'_> {
         text
     }
 
+    /// Any code but 0. Meta's internal ones are negative.
     fn code(&mut self) -> Option<i64> {
-        self.number("code", 1..=99_999_999).and_then(|code| code.try_into().ok())
+        let code = self.value("code")?.as_i64();
+        let code = code.filter(|code| *code != 0 && (-CODE_MAX..=CODE_MAX).contains(code));
+        if code.is_none() {
+            self.mistake(&format!("`code` is a whole number up to {CODE_MAX}, but not 0"));
+        }
+        code
     }
 
     fn status(&mut self, range: RangeInclusive<u64>) -> Option<u16> {
@@ -227,6 +242,8 @@ mod tests {
             {"do":"fail","times":3},
             {"do":"fail","code":190,"subcode":463,"dataset_id":"7"},
             {"do":"fail","status":503,"empty":true},
+            {"do":"fail","code":-3,"message":"m","title":"t","user_msg":"u","type":"k",
+             "is_transient":false},
             {"do":"stall","ms":250,"times":1},
             {"do":"reset","times":1},
             {"do":"drip","ms":500},
@@ -241,7 +258,21 @@ mod tests {
         ]}"#;
         let script = Script::read(text).unwrap();
         let acts: Vec<Act> = script.faults.iter().map(|fault| fault.act.clone()).collect();
-        let fail = |status, code, subcode, empty| Act::Fail { status, code, subcode, empty };
+        let fail = |status, code, subcode, empty| Act::Fail {
+            status,
+            code,
+            subcode,
+            empty,
+            words: Words::default(),
+        };
+        let text = |text: &str| Some(text.to_owned());
+        let words = Words {
+            message: text("m"),
+            title: text("t"),
+            user_msg: text("u"),
+            kind: text("k"),
+            is_transient: Some(false),
+        };
         assert_eq!(
             acts,
             [
@@ -250,6 +281,7 @@ mod tests {
                 fail(500, 2, None, false),
                 fail(400, 190, Some(463), false),
                 fail(503, 2, None, true),
+                Act::Fail { status: 500, code: -3, subcode: None, empty: false, words },
                 Act::Stall { ms: 250, accepted: true },
                 Act::Reset { accepted: false },
                 Act::Drip { ms: 500 },
@@ -274,7 +306,8 @@ mod tests {
     fn what_is_shown_can_be_read_again() {
         let text = br#"{"faults":[{"do":"throttle","times":2},{"do":"fail"},{"do":"stall","ms":1},
             {"do":"html"},{"do":"refuse_event","index":1},{"do":"usage","percent":5},
-            {"do":"drip","ms":1},{"do":"cut","bytes":0}]}"#;
+            {"do":"drip","ms":1},{"do":"cut","bytes":0},
+            {"do":"fail","code":-1,"subcode":5,"title":"t","is_transient":true}]}"#;
         let script = Script::read(text).unwrap();
         let shown = serde_json::to_vec(&script).unwrap();
         assert_eq!(Script::read(&shown), Ok(script));
@@ -297,9 +330,9 @@ mod tests {
         let expect = [
             "`fault` is not a key of a script (known: faults)",
             "faults[0]: `do` is one of: throttle",
-            "faults[1]: `code` is a whole number from 1",
+            "faults[1]: `code` is a whole number up to",
             "faults[1]: `status` is a whole number from 400 to 599",
-            "faults[1]: `tims` is not a key of this fault (known: do, code, status, subcode, empty, times, dataset_id, holding)",
+            "faults[1]: `tims` is not a key of this fault (known: do, code, status, subcode, message, title, user_msg, type, is_transient, empty, times, dataset_id, holding)",
             "faults[2]: a fault is an object",
             "faults[3]: `ms` is missing",
             "faults[4]: `ms` is a whole number from 0 to 3600000",

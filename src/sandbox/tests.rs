@@ -335,6 +335,22 @@ fn answers_on_order() {
 }
 
 #[test]
+fn a_failure_can_say_anything_of_metas_envelope() {
+    let served = Served::new();
+    served.order(&json!({"do": "fail", "code": 190, "subcode": 463, "times": 1}));
+    let error = served.post(&[right("other")]).json()["error"].take();
+    assert_eq!(error["message"], "Error validating access token: Session has expired.");
+    served.order(&json!({"do": "fail", "status": 400, "code": -3, "subcode": 5, "message": "m",
+        "type": "CodedException", "title": "T", "user_msg": "u", "is_transient": true}));
+    let mut error = served.post(&[right("other")]).json()["error"].take();
+    error["fbtrace_id"] = json!("A");
+    let expect = json!({"message": "m", "type": "CodedException", "code": -3, "error_subcode": 5,
+        "is_transient": true, "error_user_title": "T", "error_user_msg": "u", "fbtrace_id": "A"});
+    assert_eq!(error, expect);
+    assert_eq!(served.last().title.as_deref(), Some("T"));
+}
+
+#[test]
 fn a_throttle_tells_the_usage_and_ends() {
     let served = Served::new();
     served.order(&json!({"do": "throttle", "times": 2, "retry_minutes": 5, "dataset_id": "7"}));

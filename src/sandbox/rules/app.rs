@@ -38,11 +38,7 @@ pub(crate) const RULES: &[Rule] = &[
 fn tracking_is_said(event: &Event<'_>) -> Option<String> {
     let flag = app_data(event).and_then(|app| app.get("advertiser_tracking_enabled"));
     let said = flag.is_some_and(|flag| Kind::Flag.fits(flag));
-    (is_app(event) && !said).then(|| {
-        "The parameter 'advertiser_tracking_enabled' is required for the event with the action \
-         source 'app' (each set to either 0 or 1)"
-            .to_owned()
-    })
+    (is_app(event) && !said).then(|| NO_TRACKING_FLAG.says.to_owned())
 }
 
 fn device_is_said(event: &Event<'_>) -> Option<String> {
@@ -58,7 +54,7 @@ fn device_is_said(event: &Event<'_>) -> Option<String> {
         return Some("The extinfo parameter must begin with its version, a2 or i2".to_owned());
     }
     let missing = version.text().is_none_or(|version| version.trim().is_empty());
-    missing.then(|| "The extinfo parameter must hold the OS version at index 4".to_owned())
+    missing.then(|| EXTINFO.says.to_owned())
 }
 
 fn app_data<'a>(event: &Event<'a>) -> Option<&'a Object<'a>> {

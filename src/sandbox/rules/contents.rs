@@ -80,7 +80,7 @@ fn contents_are_objects(event: &Event<'_>) -> Option<String> {
     let contents = event.custom?.get("contents")?;
     let is_object = |item: &Json<'_>| item.object().is_some();
     let right = contents.list().is_some_and(|items| items.iter().all(is_object));
-    (!right).then(|| "The contents parameter doesn't contain a list of JSON objects".to_owned())
+    (!right).then(|| CONTENTS.says.to_owned())
 }
 
 impl Item<'_> {

@@ -20,7 +20,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "value.purchase",
         answers: &NO_VALUE,
         source: "CAPI/parameters/custom-data [D]; rudder-transformer fixtures [R]",
-        check: |event| missing_in_purchase(event, "value", "Enter a value. For example: 1.99"),
+        check: |event| missing_in_purchase(event, "value", NO_VALUE.says),
     },
     Rule {
         name: "value.number",
@@ -34,9 +34,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "currency.purchase",
         answers: &NO_CURRENCY,
         source: "CAPI/parameters/custom-data [D]; Adsmurai CAPI client#7 [R]",
-        check: |event| {
-            missing_in_purchase(event, "currency", "Enter a currency parameter. For example: USD")
-        },
+        check: |event| missing_in_purchase(event, "currency", NO_CURRENCY.says),
     },
     Rule {
         name: "currency.known",
@@ -108,12 +106,12 @@ fn missing_in_purchase(event: &Event<'_>, key: &str, says: &str) -> Option<Strin
 fn currency_is_known(event: &Event<'_>) -> Option<String> {
     let code = event.custom?.given("currency")?;
     let known = code.text().is_some_and(currency::is_known);
-    (!known).then(|| "Enter a valid ISO 4217 currency code. For example: USD".to_owned())
+    (!known).then(|| BAD_CURRENCY.says.to_owned())
 }
 
 fn value_has_currency(event: &Event<'_>) -> Option<String> {
     let alone = given(event, "value") && !given(event, "currency");
-    alone.then(|| "An event with a value needs a currency. For example: USD".to_owned())
+    alone.then(|| VALUE_ALONE.says.to_owned())
 }
 
 fn ids_are_a_list(event: &Event<'_>) -> Option<String> {

@@ -44,11 +44,7 @@ fn is_recent(event: &Event<'_>) -> Option<String> {
 }
 
 fn has_happened(event: &Event<'_>) -> Option<String> {
-    (-age(event)? > AHEAD_SECS).then(|| {
-        "The timestamp for this event is in the future. Enter a timestamp in seconds that has \
-         already occurred."
-            .to_owned()
-    })
+    (-age(event)? > AHEAD_SECS).then(|| IN_THE_FUTURE.says.to_owned())
 }
 
 /// Seconds since the event.

@@ -82,18 +82,14 @@ fn lead_id_is_one(event: &Event<'_>) -> Option<String> {
         }
         Json::Null | Json::Bool(_) | Json::Fraction(_) | Json::List(_) | Json::Object(_) => false,
     };
-    (!right).then(|| "The lead_id parameter must be a number of 15 to 17 digits".to_owned())
+    (!right).then(|| LEAD_ID.says.to_owned())
 }
 
 fn is_narrow(event: &Event<'_>) -> Option<String> {
     let known = |key: &&str| HASHED.contains(key) || PLAIN.contains(key);
     let keys: Vec<&str> = event.user?.members().map(|(key, _)| key).filter(known).collect();
     let covers = |set: &&[&str]| keys.iter().all(|key| set.contains(key));
-    TOO_BROAD_SETS.iter().any(covers).then(|| {
-        "This event doesn't have any customer information parameters or has a combination of \
-         customer information parameters that is too broad to be effective for matching"
-            .to_owned()
-    })
+    TOO_BROAD_SETS.iter().any(covers).then(|| TOO_BROAD.says.to_owned())
 }
 
 /// Whether a value is a digest or a list of digests; blank entries are passed over.
