@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::answer::{Refusal, Usage};
 use super::codes;
-use super::rules::{SCHEMA, unexpected};
+use super::rules::unexpected;
 
 /// Faults in the order they are met.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -106,19 +106,23 @@ pub enum Act {
         /// Whether the events are remembered although nobody hears of it.
         accepted: bool,
     },
-    /// Refuses requests that have an event at this index, as if it broke the schema.
+    /// Refuses requests that have an event at this index, as if it broke a rule.
     RefuseEvent {
         /// Counts from 0.
         index: usize,
-        /// Whether the answer names the index.
+        /// Whether the answer names the index, as Meta's schema fault does.
         name_index: bool,
+        /// Meta's subcode under 100.
+        subcode: u32,
     },
-    /// Refuses requests that hold this event, as if it broke the schema.
+    /// Refuses requests that hold this event, as if it broke a rule.
     RefuseEventId {
         /// The `event_id`.
         event_id: String,
-        /// Whether the answer names the index.
+        /// Whether the answer names the index, as Meta's schema fault does.
         name_index: bool,
+        /// Meta's subcode under 100.
+        subcode: u32,
     },
     /// Answers that the token is no longer good.
     TokenRevoked,
@@ -215,8 +219,10 @@ impl Act {
             Self::Fail { status, code, subcode, words, .. } => {
                 usual(*status, *code, *subcode).map(|refusal| words.over(refusal))
             }
-            Self::RefuseEvent { name_index, .. } | Self::RefuseEventId { name_index, .. } => {
-                Some(refuse(self.place(subject).filter(|_| *name_index)))
+            Self::RefuseEvent { name_index, subcode, .. }
+            | Self::RefuseEventId { name_index, subcode, .. } => {
+                let place = self.place(subject).filter(|_| *name_index);
+                usual(400, 100, Some(*subcode)).map(|refusal| naming(place, refusal))
             }
             Self::TokenRevoked => usual(400, 190, Some(460)),
             Self::DatasetMissing => usual(400, 100, Some(33)),
@@ -316,13 +322,10 @@ impl Words {
     }
 }
 
-/// A schema fault about the event at `index`, or about one nobody names.
-fn refuse(index: Option<usize>) -> Refusal {
-    let says = match index {
-        Some(index) => unexpected("sandbox_fault", &format!("$['data'][{index}]")),
-        None => SCHEMA.says.to_owned(),
-    };
-    Refusal { rule: None, ..SCHEMA.refusal(says, "") }
+/// A refusal whose sentence names the event at `index`, where one is to be named.
+fn naming(index: Option<usize>, refusal: Refusal) -> Refusal {
+    let says = index.map(|index| unexpected("sandbox_fault", &format!("$['data'][{index}]")));
+    Refusal { says: says.or(refusal.says), ..refusal }
 }
 
 #[cfg(test)]
@@ -331,6 +334,10 @@ mod tests {
 
     fn fault(act: Act, times: Option<u32>) -> Fault {
         Fault { act, times, dataset_id: None, holding: None }
+    }
+
+    fn bad(name_index: bool, subcode: u32) -> Act {
+        Act::RefuseEventId { event_id: "bad".to_owned(), name_index, subcode }
     }
 
     fn subject<'a>(dataset: &'a str, ids: &[&'a str]) -> Subject<'a> {
@@ -344,8 +351,8 @@ mod tests {
             faults: vec![
                 fault(throttle, Some(2)),
                 Fault { dataset_id: Some("8".to_owned()), ..fault(Act::TokenRevoked, Some(1)) },
-                fault(Act::RefuseEventId { event_id: "bad".to_owned(), name_index: true }, None),
-                fault(Act::RefuseEvent { index: 1, name_index: true }, Some(1)),
+                fault(bad(true, 2_804_019), None),
+                fault(Act::RefuseEvent { index: 1, name_index: true, subcode: 2_804_019 }, Some(1)),
             ],
         };
         let mut met = |dataset: &str, ids: &[&str]| {
@@ -364,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_refused_event_is_named_or_not() {
-        let named = Act::RefuseEventId { event_id: "bad".to_owned(), name_index: true };
+        let named = bad(true, 2_804_019);
         let says = |act: &Act| act.refusal(&subject("7", &["a", "b", "bad"])).unwrap();
         let refusal = says(&named);
         assert_eq!(refusal.subcode, Some(2_804_019));
@@ -372,8 +379,15 @@ mod tests {
             refusal.says.as_deref(),
             Some("Unexpected key \"sandbox_fault\" on param \"$['data'][2]\"")
         );
-        let unnamed = Act::RefuseEvent { index: 1, name_index: false };
-        assert!(!says(&unnamed).says.unwrap().contains("$["));
+        for (subcode, title) in [
+            (2_804_009, Some("Missing Value for Purchase Event")),
+            (2_804_019, Some("Server Side Api Parameter Error")),
+            (2_804_048, None),
+        ] {
+            let refusal = says(&bad(false, subcode));
+            assert_eq!((refusal.subcode, refusal.title.as_deref()), (Some(subcode), title));
+            assert!(!refusal.says.unwrap_or_default().contains("$["), "{subcode}");
+        }
     }
 
     #[test]
@@ -402,8 +416,8 @@ mod tests {
         let script = Script { faults: vec![fault(Act::Reset { accepted: true }, Some(1))] };
         let shown = serde_json::to_string(&script).unwrap();
         assert_eq!(shown, r#"{"faults":[{"do":"reset","accepted":true,"times":1}]}"#);
-        let act = Act::RefuseEvent { index: 7, name_index: true };
+        let act = Act::RefuseEvent { index: 7, name_index: true, subcode: 2_804_019 };
         let shown = serde_json::to_string(&fault(act, None)).unwrap();
-        assert_eq!(shown, r#"{"do":"refuse_event","index":7,"name_index":true}"#);
+        assert_eq!(shown, r#"{"do":"refuse_event","index":7,"name_index":true,"subcode":2804019}"#);
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::answer::clip;
 use super::faults::{Act, Fault, Script, Words};
+use super::rules::complaint::{NO_VALUE, SCHEMA};
 
 /// Longest wait a script may order, in milliseconds: an hour.
 const STALL_MAX_MS: u64 = 3_600_000;
@@ -108,15 +109,17 @@ fn read_act(reader: &mut Reader<'_>) -> Option<Act> {
             status: reader.status(200..=599).unwrap_or(502),
             accepted: reader.flag("accepted").unwrap_or(false),
         },
-        Some("refuse_event") => Act::RefuseEvent {
-            index: reader
-                .needed("index", |reader| reader.number("index", 0..=999)?.try_into().ok()),
-            name_index: reader.flag("name_index").unwrap_or(true),
-        },
-        Some("refuse_event_id") => Act::RefuseEventId {
-            event_id: reader.needed("event_id", |reader| reader.text("event_id")),
-            name_index: reader.flag("name_index").unwrap_or(true),
-        },
+        Some("refuse_event") => {
+            let index =
+                reader.needed("index", |reader| reader.number("index", 0..=999)?.try_into().ok());
+            let (name_index, subcode) = read_complaint(reader);
+            Act::RefuseEvent { index, name_index, subcode }
+        }
+        Some("refuse_event_id") => {
+            let event_id = reader.needed("event_id", |reader| reader.text("event_id"));
+            let (name_index, subcode) = read_complaint(reader);
+            Act::RefuseEventId { event_id, name_index, subcode }
+        }
         Some("token_revoked") => Act::TokenRevoked,
         Some("dataset_missing") => Act::DatasetMissing,
         Some("usage") => Act::Usage {
@@ -134,7 +137,7 @@ fn read_act(reader: &mut Reader<'_>) -> Option<Act> {
 fn read_fail(reader: &mut Reader<'_>) -> Act {
     let code = reader.code().unwrap_or(2);
     let status = reader.status(400..=599).unwrap_or(if code <= 2 { 500 } else { 400 });
-    let subcode = reader.number("subcode", 1..=u64::from(u32::MAX)).and_then(narrow);
+    let subcode = reader.subcode();
     let words = Words {
         message: reader.text("message"),
         title: reader.text("title"),
@@ -143,6 +146,21 @@ fn read_fail(reader: &mut Reader<'_>) -> Act {
         is_transient: reader.flag("is_transient"),
     };
     Act::Fail { status, code, subcode, empty: reader.flag("empty").unwrap_or(false), words }
+}
+
+/// Whether the answer names the event, and its subcode. Meta's schema fault names it, its business
+/// rules do not; a script that does not say which gets a Purchase without a value for the latter.
+fn read_complaint(reader: &mut Reader<'_>) -> (bool, u32) {
+    let flag = reader.flag("name_index");
+    let subcode = reader.subcode();
+    let name_index = flag.unwrap_or(subcode.is_none_or(|subcode| subcode == SCHEMA.subcode));
+    let usual = if name_index { SCHEMA.subcode } else { NO_VALUE.subcode };
+    let subcode = subcode.unwrap_or(usual);
+    if name_index && subcode != SCHEMA.subcode {
+        reader
+            .mistake("`name_index` goes with the subcode 2804019: no other answer names an event");
+    }
+    (name_index, subcode)
 }
 
 /// Reads the keys of one fault and notes every mistake.
@@ -188,6 +206,10 @@ impl Reader<'_> {
             self.mistake(&format!("`code` is a whole number up to {CODE_MAX}, but not 0"));
         }
         code
+    }
+
+    fn subcode(&mut self) -> Option<u32> {
+        self.number("subcode", 1..=u64::from(u32::MAX)).and_then(narrow)
     }
 
     fn status(&mut self, range: RangeInclusive<u64>) -> Option<u16> {
@@ -252,6 +274,7 @@ mod tests {
             {"do":"html","times":1,"accepted":true},
             {"do":"refuse_event","index":7,"times":1},
             {"do":"refuse_event_id","event_id":"a","name_index":false},
+            {"do":"refuse_event","index":0,"subcode":2804003},
             {"do":"token_revoked"},
             {"do":"dataset_missing"},
             {"do":"usage","percent":80}
@@ -288,8 +311,13 @@ mod tests {
                 Act::Cut { bytes: 10, accepted: true },
                 Act::WrongJson { status: 200, accepted: false },
                 Act::Html { status: 502, accepted: true },
-                Act::RefuseEvent { index: 7, name_index: true },
-                Act::RefuseEventId { event_id: "a".to_owned(), name_index: false },
+                Act::RefuseEvent { index: 7, name_index: true, subcode: 2_804_019 },
+                Act::RefuseEventId {
+                    event_id: "a".to_owned(),
+                    name_index: false,
+                    subcode: 2_804_009
+                },
+                Act::RefuseEvent { index: 0, name_index: false, subcode: 2_804_003 },
                 Act::TokenRevoked,
                 Act::DatasetMissing,
                 Act::Usage { percent: 80, retry_minutes: None },
@@ -324,7 +352,8 @@ mod tests {
             {"do":"cut"},
             {"do":"refuse_event_id","event_id":5,"times":0},
             {"do":"reset","ms":1,"accepted":"yes"},
-            {}
+            {},
+            {"do":"refuse_event","index":0,"name_index":true,"subcode":2804003}
         ]}"#;
         let mistakes = Script::read(text).unwrap_err();
         let expect = [
@@ -342,6 +371,7 @@ mod tests {
             "faults[7]: `accepted` is true or false",
             "faults[7]: `ms` is not a key of this fault",
             "faults[8]: `do` is one of",
+            "faults[9]: `name_index` goes with the subcode 2804019",
         ];
         assert_eq!(mistakes.len(), expect.len(), "{mistakes:#?}");
         for (mistake, begins) in mistakes.iter().zip(expect) {

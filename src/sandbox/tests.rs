@@ -385,7 +385,7 @@ fn only_the_named_event_is_refused_until_the_script_is_cleared() {
     served.order(&json!({"do": "refuse_event_id", "event_id": "bad", "name_index": false}));
     for _ in 0..3 {
         let answer = served.post(&[identified("bad")]);
-        assert_eq!(answer.error(), (400, 100, 2_804_019));
+        assert_eq!(answer.error(), (400, 100, 2_804_009));
         assert!(!answer.body.contains("$["));
     }
     assert_eq!(served.ask("DELETE", "/sandbox/faults", "").json(), json!({"cleared": 1}));
