@@ -27,13 +27,27 @@ pub(crate) struct Refusal {
     pub(crate) rule: Option<&'static str>,
 }
 
-/// How much of the rate limit is used, for the usage headers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// How much of the rate limits is used, for the usage headers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Usage {
-    /// Percent of the hourly budget.
-    pub(crate) percent: u8,
+    /// Percent of the hour's calls.
+    pub(crate) call_count: u8,
+    /// Percent of the hour's time.
+    pub(crate) total_time: u8,
+    /// Percent of the hour's computing time.
+    pub(crate) total_cputime: u8,
     /// Minutes until calls are served again; `None` leaves the business header out.
     pub(crate) minutes: Option<u32>,
+    /// What the header of the ad account says; `None` leaves it out.
+    pub(crate) account: Option<AccountUsage>,
+}
+
+/// How much of an ad account's limit is used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct AccountUsage {
+    pub(crate) percent: u8,
+    /// Seconds until the score is nothing again.
+    pub(crate) reset_seconds: u32,
 }
 
 impl Refusal {
@@ -135,21 +149,29 @@ pub(crate) fn trace_id(number: u64) -> String {
 }
 
 impl Usage {
-    /// The usage headers, by name. Meta sends percents, and the time to wait in minutes.
+    /// The usage headers, by name. Meta sends percents; times to wait are in minutes for a business
+    /// and in seconds for an ad account.
     ///
     /// # Source
     /// GRAPH/overview/rate-limiting (meta-capi.md 1.9). Which `type` a Conversions API call counts
     /// as is not published; `ads_management` is the one in Meta's sample.
     pub(crate) fn headers(self, dataset: &str) -> Vec<(&'static str, String)> {
-        let Self { percent, minutes } = self;
-        let share =
-            format!(r#""call_count":{percent},"total_cputime":{percent},"total_time":{percent}"#);
+        let Self { call_count, total_time, total_cputime, minutes, account } = self;
+        let share = format!(
+            r#""call_count":{call_count},"total_cputime":{total_cputime},"total_time":{total_time}"#
+        );
         let mut headers = vec![("x-app-usage", format!("{{{share}}}"))];
         if let Some(minutes) = minutes {
             let business = format!(
                 r#"{{"{dataset}":[{{"type":"ads_management",{share},"estimated_time_to_regain_access":{minutes},"ads_api_access_tier":"standard_access"}}]}}"#
             );
             headers.push(("x-business-use-case-usage", business));
+        }
+        if let Some(AccountUsage { percent, reset_seconds }) = account {
+            let account = format!(
+                r#"{{"acc_id_util_pct":{percent},"reset_time_duration":{reset_seconds},"ads_api_access_tier":"standard_access"}}"#
+            );
+            headers.push(("x-ad-account-usage", account));
         }
         headers
     }
@@ -231,14 +253,22 @@ mod tests {
 
     #[test]
     fn usage_headers_are_json() {
-        let app = Usage { percent: 28, minutes: None }.headers("7");
+        let app = Usage { call_count: 28, total_time: 25, total_cputime: 7, ..Usage::default() };
         assert_eq!(
-            app,
-            [("x-app-usage", r#"{"call_count":28,"total_cputime":28,"total_time":28}"#.to_owned())]
+            app.headers("7"),
+            [("x-app-usage", r#"{"call_count":28,"total_cputime":7,"total_time":25}"#.to_owned())]
         );
-        let both = Usage { percent: 100, minutes: Some(19) }.headers("7");
-        let read: serde_json::Value = serde_json::from_str(&both[1].1).unwrap();
-        assert_eq!(read["7"][0]["estimated_time_to_regain_access"], 19);
+        let account = Some(AccountUsage { percent: 9, reset_seconds: 100 });
+        let all = Usage { minutes: Some(19), account, ..app }.headers("7");
+        let read = |at: usize| -> serde_json::Value { serde_json::from_str(&all[at].1).unwrap() };
+        assert_eq!(all[1].0, "x-business-use-case-usage");
+        assert_eq!(read(1)["7"][0]["estimated_time_to_regain_access"], 19);
+        assert_eq!(read(1)["7"][0]["call_count"], 28);
+        assert_eq!(all[2].0, "x-ad-account-usage");
+        assert_eq!(
+            (&read(2)["acc_id_util_pct"], &read(2)["reset_time_duration"]),
+            (&9.into(), &100.into())
+        );
     }
 
     #[test]

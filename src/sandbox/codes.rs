@@ -40,8 +40,21 @@ pub(crate) fn refusal(status: u16, code: i64, subcode: Option<u32>, dataset: &st
     }
 }
 
+/// Whether Meta answers a call with this code because there were too many.
+///
+/// # Source
+/// meta-capi.md 1.7 and 1.9.
+pub(crate) fn is_throttle(code: i64) -> bool {
+    matches!(code, 4 | 17 | 32 | 613) || is_business_limit(code)
+}
+
+/// Whether the limit is one of an ad account.
+pub(crate) fn is_account_limit(code: i64) -> bool {
+    matches!(code, 17 | 613)
+}
+
 /// Whether the limit is one of a business use case, whose header says when calls are served again.
-fn is_business_limit(code: i64) -> bool {
+pub(crate) fn is_business_limit(code: i64) -> bool {
     (80_000..=80_014).contains(&code)
 }
 
@@ -212,5 +225,15 @@ mod tests {
         }
         let unknown = refusal(400, 100, Some(2_804_048), "7");
         assert_eq!((unknown.title, unknown.says), (None, None), "its meaning is not published");
+    }
+
+    #[test]
+    fn throttles_are_told_apart() {
+        for code in [4, 17, 32, 613, 80_000, 80_004, 80_014] {
+            assert!(is_throttle(code), "{code}");
+        }
+        for code in [0, 1, 2, 100, 190, 341, 368, 79_999, 80_015] {
+            assert!(!is_throttle(code), "{code}");
+        }
     }
 }

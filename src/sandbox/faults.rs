@@ -10,9 +10,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::answer::{Refusal, Usage};
+use super::answer::{AccountUsage, Refusal, Usage};
 use super::codes;
 use super::rules::unexpected;
+
+/// How long a throttle lasts where the script does not say, in minutes: the block of an app in
+/// development, meta-capi.md 1.9.
+const BLOCK_MINUTES: u32 = 5;
 
 /// Faults in the order they are met.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -46,9 +50,12 @@ pub enum Act {
     Throttle {
         /// Meta's code: 4, 17, 32, 613 or 80000 to 80014.
         code: i64,
+        /// Meta's subcode.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        subcode: Option<u32>,
         /// HTTP status; Meta sends 400.
         status: u16,
-        /// Minutes of `estimated_time_to_regain_access`.
+        /// Minutes of `estimated_time_to_regain_access`; codes from 80000 on have always some.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_minutes: Option<u32>,
     },
@@ -130,11 +137,21 @@ pub enum Act {
     DatasetMissing,
     /// Answers as usual, with usage headers that warn.
     Usage {
-        /// Percent of the budget.
-        percent: u8,
+        /// Percent of the hour's calls.
+        call_count: u8,
+        /// Percent of the hour's time.
+        total_time: u8,
+        /// Percent of the hour's computing time.
+        total_cputime: u8,
         /// Minutes of `estimated_time_to_regain_access`.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_minutes: Option<u32>,
+        /// Percent of the ad account's limit, in a header of its own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        account_percent: Option<u8>,
+        /// Seconds until the ad account's limit is free again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reset_seconds: Option<u32>,
     },
 }
 
@@ -215,7 +232,7 @@ impl Act {
         let usual =
             |status, code, subcode| Some(codes::refusal(status, code, subcode, subject.dataset));
         match self {
-            Self::Throttle { code, status, .. } => usual(*status, *code, None),
+            Self::Throttle { code, status, subcode, .. } => usual(*status, *code, *subcode),
             Self::Fail { status, code, subcode, words, .. } => {
                 usual(*status, *code, *subcode).map(|refusal| words.over(refusal))
             }
@@ -262,12 +279,24 @@ impl Act {
     /// The usage that the answer's headers tell.
     pub(crate) fn usage(&self) -> Option<Usage> {
         match self {
-            Self::Throttle { retry_minutes, .. } => {
-                Some(Usage { percent: 100, minutes: *retry_minutes })
-            }
-            Self::Usage { percent, retry_minutes } => {
-                Some(Usage { percent: *percent, minutes: *retry_minutes })
-            }
+            Self::Throttle { code, retry_minutes, .. } => Some(exhausted(*code, *retry_minutes)),
+            Self::Usage {
+                call_count,
+                total_time,
+                total_cputime,
+                retry_minutes,
+                account_percent,
+                reset_seconds,
+            } => Some(Usage {
+                call_count: *call_count,
+                total_time: *total_time,
+                total_cputime: *total_cputime,
+                minutes: *retry_minutes,
+                account: account_percent.map(|percent| AccountUsage {
+                    percent,
+                    reset_seconds: reset_seconds.unwrap_or(BLOCK_MINUTES * 60),
+                }),
+            }),
             Self::Fail { .. }
             | Self::Stall { .. }
             | Self::Reset { .. }
@@ -322,6 +351,20 @@ impl Words {
     }
 }
 
+/// The usage that comes with a throttle: everything is used up.
+fn exhausted(code: i64, retry_minutes: Option<u32>) -> Usage {
+    let minutes = retry_minutes.unwrap_or(BLOCK_MINUTES);
+    let is_business = codes::is_business_limit(code) || retry_minutes.is_some();
+    let account = AccountUsage { percent: 100, reset_seconds: minutes.saturating_mul(60) };
+    Usage {
+        call_count: 100,
+        total_time: 100,
+        total_cputime: 100,
+        minutes: is_business.then_some(minutes),
+        account: codes::is_account_limit(code).then_some(account),
+    }
+}
+
 /// A refusal whose sentence names the event at `index`, where one is to be named.
 fn naming(index: Option<usize>, refusal: Refusal) -> Refusal {
     let says = index.map(|index| unexpected("sandbox_fault", &format!("$['data'][{index}]")));
@@ -346,7 +389,7 @@ mod tests {
 
     #[test]
     fn faults_are_met_in_order_and_used_up() {
-        let throttle = Act::Throttle { code: 4, status: 400, retry_minutes: None };
+        let throttle = Act::Throttle { code: 4, subcode: None, status: 400, retry_minutes: None };
         let mut script = Script {
             faults: vec![
                 fault(throttle, Some(2)),
@@ -387,6 +430,26 @@ mod tests {
             let refusal = says(&bad(false, subcode));
             assert_eq!((refusal.subcode, refusal.title.as_deref()), (Some(subcode), title));
             assert!(!refusal.says.unwrap_or_default().contains("$["), "{subcode}");
+        }
+    }
+
+    #[test]
+    fn a_throttle_shows_the_limit_that_was_met() {
+        let headers = |code, retry_minutes| -> Vec<&str> {
+            let act = Act::Throttle { code, subcode: None, status: 400, retry_minutes };
+            act.usage().unwrap().headers("7").iter().map(|(name, _)| *name).collect()
+        };
+        let (app, business, account) =
+            ("x-app-usage", "x-business-use-case-usage", "x-ad-account-usage");
+        for (code, minutes, expect) in [
+            (4, None, vec![app]),
+            (32, None, vec![app]),
+            (4, Some(1), vec![app, business]),
+            (17, None, vec![app, account]),
+            (613, None, vec![app, account]),
+            (80_004, None, vec![app, business]),
+        ] {
+            assert_eq!(headers(code, minutes), expect, "{code} {minutes:?}");
         }
     }
 

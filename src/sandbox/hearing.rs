@@ -323,7 +323,7 @@ mod tests {
             Some(Act::TokenRevoked)
         });
         assert_eq!(refusal(&hearing), Some((400, 190, Some(460))));
-        let passing = |_: &Subject<'_>| Some(Act::Usage { percent: 1, retry_minutes: None });
+        let passing = |_: &Subject<'_>| Some(Act::Drip { ms: 0 });
         let hearing = hear(&call, &Settings::default(), NOW, passing);
         assert_eq!(refusal(&hearing), Some((400, 100, Some(2_804_019))));
     }

@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use super::answer::clip;
+use super::codes::is_throttle;
 use super::faults::{Act, Fault, Script, Words};
 use super::rules::complaint::{NO_VALUE, SCHEMA};
 
@@ -16,6 +17,8 @@ use super::rules::complaint::{NO_VALUE, SCHEMA};
 const STALL_MAX_MS: u64 = 3_600_000;
 /// Most bytes that `cut` lets through: longer than every answer.
 const CUT_MAX_BYTES: u64 = 1_000_000;
+/// Longest time until an ad account's limit is free again.
+const SECONDS_MAX: u64 = 6_000_000;
 /// The largest code of an answer, on either side of 0.
 const CODE_MAX: i64 = 99_999_999;
 /// Most faults of one script.
@@ -83,7 +86,8 @@ fn read_act(reader: &mut Reader<'_>) -> Option<Act> {
     let name = reader.text("do");
     Some(match name.as_deref() {
         Some("throttle") => Act::Throttle {
-            code: reader.code().unwrap_or(4),
+            code: reader.throttle_code(),
+            subcode: reader.subcode(),
             status: reader.status(400..=599).unwrap_or(400),
             retry_minutes: reader.minutes(),
         },
@@ -122,10 +126,7 @@ fn read_act(reader: &mut Reader<'_>) -> Option<Act> {
         }
         Some("token_revoked") => Act::TokenRevoked,
         Some("dataset_missing") => Act::DatasetMissing,
-        Some("usage") => Act::Usage {
-            percent: reader.needed("percent", |r| r.number("percent", 0..=100)?.try_into().ok()),
-            retry_minutes: reader.minutes(),
-        },
+        Some("usage") => read_usage(reader),
         Some(_) | None => {
             reader.mistake(&format!("`do` is one of: {ACTS}"));
             return None;
@@ -146,6 +147,30 @@ fn read_fail(reader: &mut Reader<'_>) -> Act {
         is_transient: reader.flag("is_transient"),
     };
     Act::Fail { status, code, subcode, empty: reader.flag("empty").unwrap_or(false), words }
+}
+
+/// Usage to be told: one percent for all three metrics, or one for each.
+fn read_usage(reader: &mut Reader<'_>) -> Act {
+    let all = reader.percent("percent");
+    let metrics = ["call_count", "total_time", "total_cputime"].map(|key| reader.percent(key));
+    let account_percent = reader.percent("account_percent");
+    if all.or(account_percent).is_none() && metrics.iter().all(Option::is_none) {
+        reader.mistake("`percent` is missing");
+    }
+    let [call_count, total_time, total_cputime] = metrics.map(|one| one.or(all).unwrap_or(0));
+    let reset_seconds = reader.number("reset_seconds", 0..=SECONDS_MAX).and_then(narrow);
+    if reset_seconds.is_some() && account_percent.is_none() {
+        reader.mistake("`reset_seconds` goes with `account_percent`");
+    }
+    let retry_minutes = reader.minutes();
+    Act::Usage {
+        call_count,
+        total_time,
+        total_cputime,
+        retry_minutes,
+        account_percent,
+        reset_seconds,
+    }
 }
 
 /// Whether the answer names the event, and its subcode. Meta's schema fault names it, its business
@@ -208,6 +233,19 @@ impl Reader<'_> {
         code
     }
 
+    /// The code of a rate limit, 4 unless another is given.
+    fn throttle_code(&mut self) -> i64 {
+        let Some(code) = self.code() else { return 4 };
+        if !is_throttle(code) {
+            self.mistake("`code` is one of Meta's rate limits: 4, 17, 32, 613, 80000 to 80014");
+        }
+        code
+    }
+
+    fn percent(&mut self, key: &'static str) -> Option<u8> {
+        self.number(key, 0..=100).and_then(|percent| percent.try_into().ok())
+    }
+
     fn subcode(&mut self) -> Option<u32> {
         self.number("subcode", 1..=u64::from(u32::MAX)).and_then(narrow)
     }
@@ -260,7 +298,7 @@ mod tests {
     fn every_fault_can_be_written() {
         let text = br#"{"faults":[
             {"do":"throttle","times":2,"code":17,"retry_minutes":1},
-            {"do":"throttle","status":429},
+            {"do":"throttle","status":429,"subcode":1504022},
             {"do":"fail","times":3},
             {"do":"fail","code":190,"subcode":463,"dataset_id":"7"},
             {"do":"fail","status":503,"empty":true},
@@ -277,8 +315,22 @@ mod tests {
             {"do":"refuse_event","index":0,"subcode":2804003},
             {"do":"token_revoked"},
             {"do":"dataset_missing"},
-            {"do":"usage","percent":80}
+            {"do":"usage","percent":80},
+            {"do":"usage","percent":5,"total_time":70,"account_percent":90,"reset_seconds":30}
         ]}"#;
+        let usage = |[call_count, total_time, total_cputime]: [u8; 3],
+                     account: Option<(u8, u32)>| {
+            let (account_percent, reset_seconds) = account.unzip();
+            let retry_minutes = None;
+            Act::Usage {
+                call_count,
+                total_time,
+                total_cputime,
+                retry_minutes,
+                account_percent,
+                reset_seconds,
+            }
+        };
         let script = Script::read(text).unwrap();
         let acts: Vec<Act> = script.faults.iter().map(|fault| fault.act.clone()).collect();
         let fail = |status, code, subcode, empty| Act::Fail {
@@ -299,8 +351,13 @@ mod tests {
         assert_eq!(
             acts,
             [
-                Act::Throttle { code: 17, status: 400, retry_minutes: Some(1) },
-                Act::Throttle { code: 4, status: 429, retry_minutes: None },
+                Act::Throttle { code: 17, subcode: None, status: 400, retry_minutes: Some(1) },
+                Act::Throttle {
+                    code: 4,
+                    subcode: Some(1_504_022),
+                    status: 429,
+                    retry_minutes: None
+                },
                 fail(500, 2, None, false),
                 fail(400, 190, Some(463), false),
                 fail(503, 2, None, true),
@@ -320,7 +377,8 @@ mod tests {
                 Act::RefuseEvent { index: 0, name_index: false, subcode: 2_804_003 },
                 Act::TokenRevoked,
                 Act::DatasetMissing,
-                Act::Usage { percent: 80, retry_minutes: None },
+                usage([80, 80, 80], None),
+                usage([5, 70, 5], Some((90, 30))),
             ]
         );
         assert_eq!(script.faults[0].times, Some(2));
@@ -353,7 +411,10 @@ mod tests {
             {"do":"refuse_event_id","event_id":5,"times":0},
             {"do":"reset","ms":1,"accepted":"yes"},
             {},
-            {"do":"refuse_event","index":0,"name_index":true,"subcode":2804003}
+            {"do":"refuse_event","index":0,"name_index":true,"subcode":2804003},
+            {"do":"throttle","code":2},
+            {"do":"usage"},
+            {"do":"usage","call_count":101,"reset_seconds":5}
         ]}"#;
         let mistakes = Script::read(text).unwrap_err();
         let expect = [
@@ -372,6 +433,11 @@ mod tests {
             "faults[7]: `ms` is not a key of this fault",
             "faults[8]: `do` is one of",
             "faults[9]: `name_index` goes with the subcode 2804019",
+            "faults[10]: `code` is one of Meta's rate limits",
+            "faults[11]: `percent` is missing",
+            "faults[12]: `call_count` is a whole number from 0 to 100",
+            "faults[12]: `percent` is missing",
+            "faults[12]: `reset_seconds` goes with `account_percent`",
         ];
         assert_eq!(mistakes.len(), expect.len(), "{mistakes:#?}");
         for (mistake, begins) in mistakes.iter().zip(expect) {

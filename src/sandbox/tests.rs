@@ -368,10 +368,12 @@ fn a_throttle_tells_the_usage_and_ends() {
     assert_eq!(served.post(&[right("other")]).status, 400);
     assert_eq!(served.get("/sandbox/faults"), json!({"faults": []}));
     assert_eq!(served.post(&[right("other")]).status, 200);
-    served.order(&json!({"do": "usage", "percent": 80}));
+    served.order(&json!({"do": "usage", "percent": 80, "total_time": 9, "account_percent": 70}));
     let answer = served.post(&[right("other")]);
     assert_eq!(answer.status, 200);
-    assert!(answer.header("x-app-usage").unwrap().contains("\"call_count\":80"));
+    let usage = r#"{"call_count":80,"total_cputime":80,"total_time":9}"#;
+    assert_eq!(answer.header("x-app-usage"), Some(usage));
+    assert!(answer.header("x-ad-account-usage").unwrap().contains("\"acc_id_util_pct\":70"));
 }
 
 #[test]
