@@ -21,8 +21,8 @@ pub(crate) struct Refusal {
     pub(crate) code: i64,
     pub(crate) subcode: Option<u32>,
     pub(crate) transient: Option<bool>,
-    pub(crate) title: Option<Cow<'static, str>>,
-    pub(crate) says: Option<String>,
+    pub(crate) title: Option<Box<str>>,
+    pub(crate) says: Option<Box<str>>,
     /// Name of the rule that was broken, for people; not part of Meta's answer.
     pub(crate) rule: Option<&'static str>,
 }
@@ -228,7 +228,7 @@ mod tests {
         let refusal = Refusal {
             transient: Some(false),
             title: Some("Event Timestamp Too Old".into()),
-            says: Some("Says \"so\".".to_owned()),
+            says: Some("Says \"so\".".into()),
             rule: Some("never told"),
             subcode: Some(2_804_003),
             ..Refusal::new(400, 100, "Invalid parameter")

@@ -18,7 +18,7 @@ pub(crate) fn refusal(status: u16, code: i64, subcode: Option<u32>, dataset: &st
         (100, Some(33)) => Refusal::object_missing(&Method::POST, dataset),
         (100, Some(subcode)) => complaint::known(subcode).map_or_else(
             || Refusal::new(status, code, "Invalid parameter"),
-            |complaint| complaint.usual(),
+            complaint::Complaint::usual,
         ),
         (803, _) => Refusal::new(
             status,
@@ -34,8 +34,8 @@ pub(crate) fn refusal(status: u16, code: i64, subcode: Option<u32>, dataset: &st
         status,
         subcode,
         transient,
-        title: refusal.title.or(title.map(Cow::Borrowed)),
-        says: refusal.says.or(says.map(str::to_owned)),
+        title: refusal.title.or(title.map(Into::into)),
+        says: refusal.says.or(says.map(Into::into)),
         ..refusal
     }
 }
@@ -123,17 +123,13 @@ fn user_words(code: i64, subcode: Option<u32>) -> Option<(&'static str, &'static
         (4, 1_504_022 | 1_504_039) => {
             ("Too Many Calls By The App", "The app has sent too many calls. Wait and try again.")
         }
-        (17, 2_446_079) => (
+        (17, 2_446_079) | (613, 1_487_742) => (
             "Too Many Calls To The Ad Account",
             "There have been too many calls to this ad-account. Wait a bit and try again.",
         ),
         (613, 1996) => {
             ("Unusual Number Of Calls", "The number of calls is unusual. Send fewer and try again.")
         }
-        (613, 1_487_742) => (
-            "Too Many Calls To The Ad Account",
-            "There have been too many calls to this ad-account. Wait a bit and try again.",
-        ),
         (613, 5_044_001) => {
             ("Too Many Changes", "There have been more than 100 changes a second. Slow down.")
         }

@@ -340,10 +340,11 @@ impl Words {
     /// These words, and the usual ones where nothing is set.
     fn over(&self, usual: Refusal) -> Refusal {
         let own = |text: &Option<String>| text.clone().map(Cow::Owned);
+        let short = |text: &Option<String>| text.clone().map(Into::into);
         Refusal {
             message: own(&self.message).unwrap_or(usual.message),
-            title: own(&self.title).or(usual.title),
-            says: self.user_msg.clone().or(usual.says),
+            title: short(&self.title).or(usual.title),
+            says: short(&self.user_msg).or(usual.says),
             kind: own(&self.kind).unwrap_or(usual.kind),
             transient: self.is_transient.or(usual.transient),
             ..usual
@@ -368,7 +369,7 @@ fn exhausted(code: i64, retry_minutes: Option<u32>) -> Usage {
 /// A refusal whose sentence names the event at `index`, where one is to be named.
 fn naming(index: Option<usize>, refusal: Refusal) -> Refusal {
     let says = index.map(|index| unexpected("sandbox_fault", &format!("$['data'][{index}]")));
-    Refusal { says: says.or(refusal.says), ..refusal }
+    Refusal { says: says.map(Into::into).or(refusal.says), ..refusal }
 }
 
 #[cfg(test)]

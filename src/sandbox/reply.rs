@@ -3,7 +3,6 @@
 //! In: a [`Hearing`], the number of the request and the time. Out: a [`Reply`] whose record and
 //! arrivals are taken by the memory before it is sent. Deliberately absent: the judgement itself.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::header::{CONNECTION, CONTENT_TYPE};
@@ -187,9 +186,9 @@ fn record(
     if let Some(refusal) = refusal {
         record.code = Some(refusal.code);
         record.subcode = refusal.subcode;
-        record.title = refusal.title.map(Cow::into_owned);
+        record.title = refusal.title.map(Into::into);
         record.rule = refusal.rule;
-        record.says = Some(refusal.says.unwrap_or_else(|| refusal.message.into_owned()));
+        record.says = Some(refusal.says.map_or_else(|| refusal.message.into_owned(), Into::into));
     }
     (record, arrivals)
 }

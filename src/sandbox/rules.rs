@@ -128,7 +128,7 @@ pub(crate) mod cases {
     /// What the refusal says.
     pub(crate) fn says(event: &Value) -> String {
         let text = event.to_string();
-        judge(&Json::read(&text).unwrap(), 0, NOW).unwrap_err().says.unwrap()
+        judge(&Json::read(&text).unwrap(), 0, NOW).unwrap_err().says.unwrap().into()
     }
 
     /// Asserts a table of changes to one right event: pointer, value, the rule broken or `""`.

@@ -294,45 +294,36 @@ fn narrow(number: u64) -> Option<u32> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_fault_can_be_written() {
-        let text = br#"{"faults":[
-            {"do":"throttle","times":2,"code":17,"retry_minutes":1},
-            {"do":"throttle","status":429,"subcode":1504022},
-            {"do":"fail","times":3},
-            {"do":"fail","code":190,"subcode":463,"dataset_id":"7"},
-            {"do":"fail","status":503,"empty":true},
-            {"do":"fail","code":-3,"message":"m","title":"t","user_msg":"u","type":"k",
-             "is_transient":false},
-            {"do":"stall","ms":250,"times":1},
-            {"do":"reset","times":1},
-            {"do":"drip","ms":500},
-            {"do":"cut","bytes":10,"accepted":true},
-            {"do":"wrong_json","times":1},
-            {"do":"html","times":1,"accepted":true},
-            {"do":"refuse_event","index":7,"times":1},
-            {"do":"refuse_event_id","event_id":"a","name_index":false},
-            {"do":"refuse_event","index":0,"subcode":2804003},
-            {"do":"token_revoked"},
-            {"do":"dataset_missing"},
-            {"do":"usage","percent":80},
-            {"do":"usage","percent":5,"total_time":70,"account_percent":90,"reset_seconds":30}
-        ]}"#;
-        let usage = |[call_count, total_time, total_cputime]: [u8; 3],
-                     account: Option<(u8, u32)>| {
-            let (account_percent, reset_seconds) = account.unzip();
-            let retry_minutes = None;
-            Act::Usage {
-                call_count,
-                total_time,
-                total_cputime,
-                retry_minutes,
-                account_percent,
-                reset_seconds,
-            }
+    /// A fault as it is written, and as it is understood.
+    fn written() -> Vec<(&'static str, Act)> {
+        let mut rows = failures();
+        rows.extend(refusals());
+        rows.extend([
+            (r#"{"do":"stall","ms":250,"times":1}"#, Act::Stall { ms: 250, accepted: true }),
+            (r#"{"do":"reset"}"#, Act::Reset { accepted: false }),
+            (r#"{"do":"drip","ms":500}"#, Act::Drip { ms: 500 }),
+            (r#"{"do":"cut","bytes":10,"accepted":true}"#, Act::Cut { bytes: 10, accepted: true }),
+            (r#"{"do":"wrong_json"}"#, Act::WrongJson { status: 200, accepted: false }),
+            (r#"{"do":"html","accepted":true}"#, Act::Html { status: 502, accepted: true }),
+            (r#"{"do":"token_revoked"}"#, Act::TokenRevoked),
+            (r#"{"do":"dataset_missing"}"#, Act::DatasetMissing),
+            (r#"{"do":"usage","percent":80}"#, usage([80, 80, 80], None)),
+            (
+                r#"{"do":"usage","percent":5,"total_time":70,"account_percent":90,
+                    "reset_seconds":30}"#,
+                usage([5, 70, 5], Some((90, 30))),
+            ),
+        ]);
+        rows
+    }
+
+    fn failures() -> Vec<(&'static str, Act)> {
+        let throttle = |code, subcode, status, retry_minutes| Act::Throttle {
+            code,
+            subcode,
+            status,
+            retry_minutes,
         };
-        let script = Script::read(text).unwrap();
-        let acts: Vec<Act> = script.faults.iter().map(|fault| fault.act.clone()).collect();
         let fail = |status, code, subcode, empty| Act::Fail {
             status,
             code,
@@ -348,55 +339,72 @@ mod tests {
             kind: text("k"),
             is_transient: Some(false),
         };
-        assert_eq!(
-            acts,
-            [
-                Act::Throttle { code: 17, subcode: None, status: 400, retry_minutes: Some(1) },
-                Act::Throttle {
-                    code: 4,
-                    subcode: Some(1_504_022),
-                    status: 429,
-                    retry_minutes: None
-                },
-                fail(500, 2, None, false),
-                fail(400, 190, Some(463), false),
-                fail(503, 2, None, true),
+        vec![
+            (r#"{"do":"throttle"}"#, throttle(4, None, 400, None)),
+            (r#"{"do":"throttle","code":17,"retry_minutes":1}"#, throttle(17, None, 400, Some(1))),
+            (
+                r#"{"do":"throttle","status":429,"subcode":1504022}"#,
+                throttle(4, Some(1_504_022), 429, None),
+            ),
+            (r#"{"do":"fail","times":3}"#, fail(500, 2, None, false)),
+            (r#"{"do":"fail","code":190,"subcode":463}"#, fail(400, 190, Some(463), false)),
+            (r#"{"do":"fail","status":503,"empty":true}"#, fail(503, 2, None, true)),
+            (
+                r#"{"do":"fail","code":-3,"message":"m","title":"t","user_msg":"u","type":"k",
+                    "is_transient":false}"#,
                 Act::Fail { status: 500, code: -3, subcode: None, empty: false, words },
-                Act::Stall { ms: 250, accepted: true },
-                Act::Reset { accepted: false },
-                Act::Drip { ms: 500 },
-                Act::Cut { bytes: 10, accepted: true },
-                Act::WrongJson { status: 200, accepted: false },
-                Act::Html { status: 502, accepted: true },
-                Act::RefuseEvent { index: 7, name_index: true, subcode: 2_804_019 },
-                Act::RefuseEventId {
-                    event_id: "a".to_owned(),
-                    name_index: false,
-                    subcode: 2_804_009
-                },
-                Act::RefuseEvent { index: 0, name_index: false, subcode: 2_804_003 },
-                Act::TokenRevoked,
-                Act::DatasetMissing,
-                usage([80, 80, 80], None),
-                usage([5, 70, 5], Some((90, 30))),
-            ]
-        );
-        assert_eq!(script.faults[0].times, Some(2));
-        assert_eq!(
-            (script.faults[3].times, &script.faults[3].dataset_id),
-            (None, &Some("7".into()))
-        );
+            ),
+        ]
+    }
+
+    fn refusals() -> Vec<(&'static str, Act)> {
+        let refuse = |index, name_index, subcode| Act::RefuseEvent { index, name_index, subcode };
+        let event_id = "a".to_owned();
+        vec![
+            (r#"{"do":"refuse_event","index":7}"#, refuse(7, true, 2_804_019)),
+            (r#"{"do":"refuse_event","index":0,"subcode":2804003}"#, refuse(0, false, 2_804_003)),
+            (
+                r#"{"do":"refuse_event_id","event_id":"a","name_index":false}"#,
+                Act::RefuseEventId { event_id, name_index: false, subcode: 2_804_009 },
+            ),
+        ]
+    }
+
+    fn usage(metrics: [u8; 3], account: Option<(u8, u32)>) -> Act {
+        let [call_count, total_time, total_cputime] = metrics;
+        let (account_percent, reset_seconds) = account.unzip();
+        let retry_minutes = None;
+        Act::Usage {
+            call_count,
+            total_time,
+            total_cputime,
+            retry_minutes,
+            account_percent,
+            reset_seconds,
+        }
+    }
+
+    fn script(fault: &str) -> Result<Script, Vec<String>> {
+        Script::read(format!("{{\"faults\":[{fault}]}}").as_bytes())
     }
 
     #[test]
-    fn what_is_shown_can_be_read_again() {
-        let text = br#"{"faults":[{"do":"throttle","times":2},{"do":"fail"},{"do":"stall","ms":1},
-            {"do":"html"},{"do":"refuse_event","index":1},{"do":"usage","percent":5},
-            {"do":"drip","ms":1},{"do":"cut","bytes":0},
-            {"do":"fail","code":-1,"subcode":5,"title":"t","is_transient":true}]}"#;
-        let script = Script::read(text).unwrap();
-        let shown = serde_json::to_vec(&script).unwrap();
-        assert_eq!(Script::read(&shown), Ok(script));
+    fn every_fault_can_be_written_and_is_shown_so_that_it_can_be_read_again() {
+        for (text, act) in written() {
+            let read = script(text).unwrap();
+            assert_eq!(read.faults[0].act, act, "{text}");
+            let shown = serde_json::to_vec(&read).unwrap();
+            assert_eq!(Script::read(&shown), Ok(read), "{text}");
+        }
+    }
+
+    #[test]
+    fn how_long_a_fault_lasts_and_whom_it_concerns() {
+        let text = r#"{"do":"fail","times":3,"dataset_id":"7"},{"do":"html","holding":"a"}"#;
+        let faults = script(text).unwrap().faults;
+        let seven = Some("7".to_owned());
+        assert_eq!((faults[0].times, &faults[0].dataset_id), (Some(3), &seven));
+        assert_eq!((faults[1].times, faults[1].holding.as_deref()), (None, Some("a")));
     }
 
     #[test]

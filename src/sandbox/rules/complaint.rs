@@ -20,7 +20,7 @@ pub struct Complaint {
 impl Complaint {
     /// The answer to a request with an event that breaks `rule`.
     pub(crate) fn refusal(&self, says: String, rule: &'static str) -> Refusal {
-        Refusal { says: Some(says), rule: Some(rule), ..self.usual() }
+        Refusal { says: Some(says.into()), rule: Some(rule), ..self.usual() }
     }
 
     /// The answer without a rule, as a fault script orders it.
@@ -29,7 +29,7 @@ impl Complaint {
             subcode: Some(self.subcode),
             transient: Some(false),
             title: Some(self.title.into()),
-            says: Some(self.says.to_owned()),
+            says: Some(self.says.into()),
             ..Refusal::new(400, 100, "Invalid parameter")
         }
     }
