@@ -46,7 +46,7 @@ use reply::Reply;
 
 pub use faults::{Act, Fault, Script};
 pub use hearing::EVENTS_MAX;
-pub use memory::{ArrivedEvent, RequestRecord};
+pub use memory::{Answered, ArrivedEvent, Objection, RequestRecord};
 pub use rules::{Complaint, Rule, rules};
 
 /// Longest request body, in bytes: 16 MiB. Meta publishes no limit; a thousand rich events are

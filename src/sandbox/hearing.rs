@@ -38,7 +38,9 @@ pub(crate) struct Hearing {
     pub(crate) event_ids: Vec<String>,
     pub(crate) test_event_code: Option<String>,
     pub(crate) fault: Option<Act>,
-    /// The events to remember, or Meta's answer to a wrong request.
+    /// The refusal that the fault orders, where it orders one, whatever the rules say.
+    pub(crate) ordered: Option<Refusal>,
+    /// What the rules say: the events to remember, or Meta's answer to a wrong request.
     pub(crate) verdict: Result<Vec<Arrival>, Refusal>,
 }
 
@@ -67,6 +69,7 @@ pub(crate) fn hear(
         event_ids: reading.ids.iter().flatten().take(3).map(ToString::to_string).collect(),
         test_event_code: envelope.test_event_code.as_deref().map(str::to_owned),
         fault: None,
+        ordered: None,
         verdict: Ok(Vec::new()),
     };
     let address = match call.address(now) {
@@ -76,10 +79,8 @@ pub(crate) fn hear(
     let event_ids = reading.ids.iter().map(Option::as_deref).collect();
     let subject = Subject { dataset: &address.dataset, event_ids };
     hearing.fault = fault(&subject);
-    hearing.verdict = match hearing.fault.as_ref().and_then(|act| act.refusal(&subject)) {
-        Some(refusal) => Err(refusal),
-        None => admit(call, &envelope, &address, settings).and(reading.verdict),
-    };
+    hearing.ordered = hearing.fault.as_ref().and_then(|act| act.refusal(&subject));
+    hearing.verdict = admit(call, &envelope, &address, settings).and(reading.verdict);
     hearing.address = Some(address);
     hearing
 }
@@ -322,9 +323,11 @@ mod tests {
             assert_eq!(subject.event_ids, [Some("DEFAULT.ABC"), None, Some("DEFAULT.ABC")]);
             Some(Act::TokenRevoked)
         });
-        assert_eq!(refusal(&hearing), Some((400, 190, Some(460))));
+        assert_eq!(hearing.ordered.as_ref().map(|refusal| refusal.code), Some(190));
+        assert_eq!(refusal(&hearing), Some((400, 100, Some(2_804_019))), "the rules' own verdict");
         let passing = |_: &Subject<'_>| Some(Act::Drip { ms: 0 });
         let hearing = hear(&call, &Settings::default(), NOW, passing);
+        assert_eq!(hearing.ordered, None);
         assert_eq!(refusal(&hearing), Some((400, 100, Some(2_804_019))));
     }
 

@@ -56,9 +56,11 @@ pub struct RequestRecord {
     pub events: usize,
     /// Events of it that were remembered: all or none.
     pub accepted: usize,
+    /// What was really answered.
+    pub answer: Answered,
     /// HTTP status answered; 0 where the connection was cut without an answer.
     pub status: u16,
-    /// Meta's `code`, where an error was answered.
+    /// Meta's `code`, where an error of Meta's was answered.
     pub code: Option<i64>,
     /// Meta's `error_subcode`.
     pub subcode: Option<u32>,
@@ -66,8 +68,10 @@ pub struct RequestRecord {
     pub title: Option<String>,
     /// The sentence that says what is wrong: `error_user_msg`, else `message`.
     pub says: Option<String>,
-    /// Name of the sandbox's rule that was broken.
+    /// Name of the sandbox's rule that was answered to.
     pub rule: Option<&'static str>,
+    /// What the rules have against the request, whatever was answered; `None` for a right one.
+    pub verdict: Option<Objection>,
     /// Name of the scripted fault it met.
     pub fault: Option<&'static str>,
     /// `fbtrace_id` of the answer.
@@ -78,6 +82,40 @@ pub struct RequestRecord {
     pub event_ids: Vec<String>,
     /// `test_event_code`, where one was sent.
     pub test_event_code: Option<String>,
+}
+
+/// What a client got to see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answered {
+    /// Meta's success body.
+    Success,
+    /// Meta's error envelope.
+    Error,
+    /// JSON that breaks off.
+    WrongJson,
+    /// A page of HTML.
+    Html,
+    /// A status without a body.
+    Empty,
+    /// A head, and a body that the connection's end cut short.
+    Cut,
+    /// Nothing: the connection was closed.
+    #[default]
+    Nothing,
+}
+
+/// Why the rules refuse a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Objection {
+    /// Meta's `code`.
+    pub code: i64,
+    /// Meta's `error_subcode`.
+    pub subcode: Option<u32>,
+    /// Name of the sandbox's rule, where it is one about an event.
+    pub rule: Option<&'static str>,
+    /// What is wrong.
+    pub says: String,
 }
 
 /// An accepted event on its way into memory.

@@ -418,6 +418,35 @@ fn bodies_that_are_not_metas() {
 }
 
 #[test]
+fn the_log_tells_what_was_answered_and_what_the_rules_say_apart() {
+    let served = Served::new();
+    let (good, wrong) = (right("other"), with(right("other"), "/x", json!(1)));
+    for (fault, event, answer, code, verdict) in [
+        (json!({"do": "usage", "percent": 1}), &good, Answered::Success, None, None),
+        (json!({"do": "usage", "percent": 1}), &wrong, Answered::Error, Some(100), Some(100)),
+        (json!({"do": "html"}), &wrong, Answered::Html, None, Some(100)),
+        (json!({"do": "html"}), &good, Answered::Html, None, None),
+        (json!({"do": "wrong_json"}), &wrong, Answered::WrongJson, None, Some(100)),
+        (json!({"do": "fail", "empty": true}), &wrong, Answered::Empty, None, Some(100)),
+        (json!({"do": "cut", "bytes": 5}), &wrong, Answered::Cut, None, Some(100)),
+        (json!({"do": "cut", "bytes": 5_000}), &wrong, Answered::Error, Some(100), Some(100)),
+        (json!({"do": "token_revoked"}), &wrong, Answered::Error, Some(190), Some(100)),
+        (json!({"do": "token_revoked"}), &good, Answered::Error, Some(190), None),
+    ] {
+        served.order(&fault);
+        served.post(std::slice::from_ref(event));
+        let record = served.last();
+        assert_eq!((record.answer, record.code), (answer, code), "{fault}");
+        assert_eq!(record.verdict.as_ref().map(|verdict| verdict.code), verdict, "{fault}");
+        let rule = code.filter(|code| *code == 100).map(|_| "event.unknown_key");
+        assert_eq!(record.rule, rule, "{fault}");
+    }
+    let shown = served.get("/sandbox/requests")["requests"][2].take();
+    assert_eq!((&shown["answer"], &shown["code"]), (&json!("html"), &json!(null)));
+    assert_eq!(shown["verdict"]["rule"], "event.unknown_key");
+}
+
+#[test]
 fn a_reset_sends_not_one_byte() {
     let served = Served::new();
     for (accepted, received) in [(false, 0), (true, 1)] {
