@@ -47,7 +47,7 @@ use reply::Reply;
 pub use faults::{Act, Fault, Script};
 pub use hearing::EVENTS_MAX;
 pub use memory::{Answered, ArrivedEvent, Objection, RequestRecord};
-pub use rules::{Complaint, Rule, rules};
+pub use rules::{Complaint, Rule, Strength, Warning, rules};
 
 /// Longest request body, in bytes: 16 MiB. Meta publishes no limit; a thousand rich events are
 /// about two of them.
@@ -66,6 +66,9 @@ pub struct Settings {
     pub datasets: Option<BTreeSet<String>>,
     /// The tokens that are good; `None` for every one.
     pub tokens: Option<BTreeSet<String>>,
+    /// Whether events are refused for what Meta is only assumed to refuse ([`Strength::Assumed`]).
+    /// Default yes, so that a test of a sender finds more rather than less.
+    pub strict: bool,
     /// Events kept. Default 200,000: two seconds at the rate the engine is built for, about 200 MB.
     pub keep_events: usize,
     /// Requests kept. Default 10,000.
@@ -79,6 +82,7 @@ impl Default for Settings {
         Self {
             datasets: None,
             tokens: None,
+            strict: true,
             keep_events: 200_000,
             keep_requests: 10_000,
             on_verdict: None,

@@ -24,6 +24,11 @@ pub(super) struct Arguments {
     /// A script of faults to begin with, as POST /sandbox/faults takes it.
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+
+    /// Refuses events also for what Meta is only assumed to refuse: where its pages are silent or
+    /// contradict each other. Without it such events are accepted with warnings.
+    #[arg(long)]
+    strict: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Ended {
@@ -37,7 +42,11 @@ async fn serve(arguments: &Arguments) -> Result<Ended, Ended> {
         .await
         .map_err(|error| terminal::misused(&format!("cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr().map_err(|error| terminal::failed(&error))?;
-    let settings = Settings { on_verdict: Some(Arc::new(report)), ..Settings::default() };
+    let settings = Settings {
+        strict: arguments.strict,
+        on_verdict: Some(Arc::new(report)),
+        ..Settings::default()
+    };
     let sandbox = Sandbox::new(settings, Arc::new(|| Clock::System.now().seconds()));
     if let Some(path) = &arguments.script {
         let script = Script::read(&setup::input(path)?);

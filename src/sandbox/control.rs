@@ -20,6 +20,7 @@ use super::Sandbox;
 use super::answer::clip;
 use super::faults::Script;
 use super::memory::ArrivedEvent;
+use super::rules::Warning;
 
 const ROUTES: [&str; 9] = [
     "POST /{version}/{dataset_id}/events",
@@ -194,6 +195,7 @@ fn write_event(text: &mut String, event: &ArrivedEvent) {
         request: event.request,
         seen: event.seen,
         test_event_code: event.test_event_code.as_deref(),
+        warnings: &event.warnings,
     };
     let object = event.raw.trim_end();
     text.push_str(object.strip_suffix('}').unwrap_or(object));
@@ -212,6 +214,8 @@ struct About<'a> {
     seen: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     test_event_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [Warning],
 }
 
 fn json_value(status: StatusCode, value: &impl Serialize) -> Response {
@@ -242,6 +246,7 @@ mod tests {
             request: 7,
             seen: 1,
             test_event_code: None,
+            warnings: vec![],
         })
     }
 

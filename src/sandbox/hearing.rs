@@ -13,7 +13,7 @@ use super::envelope::{Address, Call, Envelope};
 use super::faults::{Act, Subject};
 use super::json::Json;
 use super::memory::Arrival;
-use super::rules::{self, SCHEMA};
+use super::rules::{self, Event, SCHEMA, Warning};
 
 /// Most events of one request.
 ///
@@ -24,6 +24,9 @@ pub const EVENTS_MAX: usize = 1_000;
 /// Longest event that is read, in bytes. Meta publishes no limit; this one keeps a body of nothing
 /// but brackets from filling the memory.
 const EVENT_MAX_BYTES: usize = 1_048_576;
+
+/// Most warnings of one request that its record keeps.
+const WARNINGS_MAX: usize = 20;
 
 /// What a call came to.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub(crate) struct Hearing {
     pub(crate) event_ids: Vec<String>,
     pub(crate) test_event_code: Option<String>,
     pub(crate) fault: Option<Act>,
+    /// What is wrong with the events that Meta may take; the first [`WARNINGS_MAX`].
+    pub(crate) warnings: Vec<Warning>,
     /// The refusal that the fault orders, where it orders one, whatever the rules say.
     pub(crate) ordered: Option<Refusal>,
     /// What the rules say: the events to remember, or Meta's answer to a wrong request.
@@ -47,6 +52,7 @@ pub(crate) struct Hearing {
 /// The events of a request, each read once: their ids, and the verdict on all of them.
 struct Reading<'a> {
     ids: Vec<Option<Cow<'a, str>>>,
+    warnings: Vec<Warning>,
     verdict: Result<Vec<Arrival>, Refusal>,
 }
 
@@ -59,7 +65,7 @@ pub(crate) fn hear(
 ) -> Hearing {
     let body = call.read_body();
     let envelope = body.open();
-    let reading = read_events(&envelope, now);
+    let reading = read_events(&envelope, (now, settings.strict));
     let mut hearing = Hearing {
         address: None,
         method: clip(call.method.as_str()).to_owned(),
@@ -69,6 +75,7 @@ pub(crate) fn hear(
         event_ids: reading.ids.iter().flatten().take(3).map(ToString::to_string).collect(),
         test_event_code: envelope.test_event_code.as_deref().map(str::to_owned),
         fault: None,
+        warnings: reading.warnings,
         ordered: None,
         verdict: Ok(Vec::new()),
     };
@@ -107,37 +114,43 @@ fn admit(
     }
 }
 
-fn read_events<'a>(envelope: &'a Envelope<'_>, now: i64) -> Reading<'a> {
+fn read_events<'a>(envelope: &'a Envelope<'_>, by: (i64, bool)) -> Reading<'a> {
+    let refused = |refusal| Reading { ids: vec![], warnings: vec![], verdict: Err(refusal) };
     let texts = match &envelope.events {
         Ok(texts) => texts,
-        Err(refusal) => return Reading { ids: Vec::new(), verdict: Err(refusal.clone()) },
+        Err(refusal) => return refused(refusal.clone()),
     };
-    let refused = |says| Reading { ids: Vec::new(), verdict: Err(Refusal::of_request(says)) };
     if texts.is_empty() {
-        return refused("param data must be non-empty.");
+        return refused(Refusal::of_request("param data must be non-empty."));
     }
     if texts.len() > EVENTS_MAX {
-        return refused("param data must have at most 1000 events.");
+        return refused(Refusal::of_request("param data must have at most 1000 events."));
     }
     let mut ids = Vec::with_capacity(texts.len());
+    let mut warnings = Vec::new();
     let mut verdict = Ok(Vec::with_capacity(texts.len()));
     for (index, text) in texts.iter().enumerate() {
-        let (id, judged) = read_event(text, index, now, verdict.is_ok());
+        let (id, judged) = read_event(text, index, by, verdict.is_ok());
         ids.push(id);
         match (&mut verdict, judged) {
-            (Ok(arrivals), Ok(arrival)) => arrivals.extend(arrival),
+            (Ok(arrivals), Ok(arrival)) => {
+                let room = WARNINGS_MAX.saturating_sub(warnings.len());
+                let found = arrival.iter().flat_map(|arrival| &arrival.warnings);
+                warnings.extend(found.take(room).cloned());
+                arrivals.extend(arrival);
+            }
             (Ok(_), Err(refusal)) => verdict = Err(refusal),
             (Err(_), _) => {}
         }
     }
-    Reading { ids, verdict }
+    Reading { ids, warnings, verdict }
 }
 
 /// The id of one event, and, as long as a verdict is wanted, what it becomes.
 fn read_event(
     text: &str,
     index: usize,
-    now: i64,
+    by: (i64, bool),
     wanted: bool,
 ) -> (Option<Cow<'_, str>>, Result<Option<Arrival>, Refusal>) {
     if text.len() > EVENT_MAX_BYTES {
@@ -146,34 +159,32 @@ fn read_event(
     }
     let tree = Json::read(text).unwrap_or(Json::Null);
     let judged = if wanted {
-        rules::judge(&tree, index, now).map(|()| arrival(&tree, text))
+        rules::judge(&tree, index, by).map(|warnings| arrival(&tree, text, warnings))
     } else {
         Ok(None)
     };
     (into_id(tree), judged)
 }
 
-fn arrival(tree: &Json<'_>, text: &str) -> Option<Arrival> {
-    let event = tree.object()?;
-    let word = |key| event.get(key).and_then(Json::text).map(str::to_owned);
-    let time = event.get("event_time").and_then(Json::whole)?;
+fn arrival(tree: &Json<'_>, text: &str, warnings: Vec<Warning>) -> Option<Arrival> {
+    let event = Event::new(tree.object()?, 0, 0);
+    let id = event.body.get("event_id");
+    let id =
+        id.and_then(|id| id.text().map(str::to_owned).or_else(|| Some(id.whole()?.to_string())));
     Some(Arrival {
-        event_name: word("event_name")?,
-        event_id: word("event_id").filter(|id| !id.is_empty()),
-        event_time: i64::try_from(time).ok()?,
+        event_name: event.name?.to_owned(),
+        event_id: id.filter(|id| !id.is_empty()),
+        event_time: i64::try_from(event.time()?).ok()?,
         raw: text.to_owned(),
+        warnings,
     })
 }
 
 fn into_id(tree: Json<'_>) -> Option<Cow<'_, str>> {
     match tree.into_member("event_id")? {
         Json::Text(id) => Some(id),
-        Json::Null
-        | Json::Bool(_)
-        | Json::Whole(_)
-        | Json::Fraction(_)
-        | Json::List(_)
-        | Json::Object(_) => None,
+        Json::Whole(id) => Some(id.to_string().into()),
+        Json::Null | Json::Bool(_) | Json::Fraction(_) | Json::List(_) | Json::Object(_) => None,
     }
 }
 
@@ -298,6 +309,7 @@ mod tests {
                 event_id: Some("DEFAULT.ABC".to_owned()),
                 event_time: NOW,
                 raw: text.clone(),
+                warnings: vec![],
             };
             assert_eq!(arrivals, [expect]);
         }

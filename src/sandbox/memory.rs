@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::rules::Warning;
+
 /// An event the sandbox accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArrivedEvent {
@@ -35,6 +37,8 @@ pub struct ArrivedEvent {
     pub seen: u64,
     /// `test_event_code` of the request, where one was sent.
     pub test_event_code: Option<Arc<str>>,
+    /// What is wrong with it although it was accepted.
+    pub warnings: Vec<Warning>,
 }
 
 /// One request and its answer.
@@ -72,6 +76,9 @@ pub struct RequestRecord {
     pub rule: Option<&'static str>,
     /// What the rules have against the request, whatever was answered; `None` for a right one.
     pub verdict: Option<Objection>,
+    /// What is wrong with its events although Meta may take them; the first 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// Name of the scripted fault it met.
     pub fault: Option<&'static str>,
     /// `fbtrace_id` of the answer.
@@ -125,6 +132,7 @@ pub(crate) struct Arrival {
     pub(crate) event_id: Option<String>,
     pub(crate) event_time: i64,
     pub(crate) raw: String,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Everything remembered.
@@ -183,6 +191,7 @@ impl Memory {
                 request: record.number,
                 seen: 1,
                 test_event_code: test_event_code.clone(),
+                warnings: arrival.warnings,
             };
             event.seen = self.seen.add(&event);
             self.events.push_back(Arc::new(event));
@@ -257,7 +266,8 @@ mod tests {
 
     fn arrival(name: &str, id: Option<&str>) -> Arrival {
         let (event_name, event_id) = (name.to_owned(), id.map(str::to_owned));
-        Arrival { event_name, event_id, event_time: 5, raw: format!("{{\"n\":\"{name}\"}}") }
+        let raw = format!("{{\"n\":\"{name}\"}}");
+        Arrival { event_name, event_id, event_time: 5, raw, warnings: vec![] }
     }
 
     fn add(memory: &mut Memory, number: u64, dataset: &str, arrivals: Vec<Arrival>) {

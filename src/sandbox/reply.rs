@@ -202,6 +202,7 @@ fn record(
         answer,
         status,
         verdict,
+        warnings: hearing.warnings,
         fault: hearing.fault.as_ref().map(Act::name),
         fbtrace_id,
         bytes: hearing.bytes,

@@ -212,6 +212,24 @@ fn one_wrong_event_refuses_the_request_and_nothing_is_remembered() {
 }
 
 #[test]
+fn what_is_only_assumed_is_refused_or_warned_of() {
+    let event = with(right("website"), "/event_source_url", json!(null));
+    let served = Served::new();
+    assert_eq!(served.post(std::slice::from_ref(&event)).error(), (400, 100, 2_804_019));
+    let served = Served::with(Settings { strict: false, ..Settings::default() });
+    let answer = served.post(&[right("other"), event]);
+    let trace = &served.last().fbtrace_id;
+    let expect = format!(r#"{{"events_received":2,"messages":[],"fbtrace_id":"{trace}"}}"#);
+    assert_eq!((answer.status, answer.body), (200, expect), "Meta's own words stay Meta's");
+    let warning = json!([{"event": 1, "rule": "event_source_url.required",
+        "says": "The parameter $['data'][1]['event_source_url'] is required"}]);
+    assert_eq!(served.get("/sandbox/requests")["requests"][0]["warnings"], warning);
+    let events = served.get("/sandbox/events")["events"].take();
+    assert_eq!(events[0]["sandbox"]["warnings"], json!(null));
+    assert_eq!(events[1]["sandbox"]["warnings"], warning);
+}
+
+#[test]
 fn a_thousand_events_and_one_more() {
     let served = Served::new();
     let thousand = vec![right("other"); 1_000];

@@ -6,7 +6,7 @@
 
 use super::complaint::{EXTINFO, NO_TRACKING_FLAG, SCHEMA};
 use super::view::Kind;
-use super::{Event, Rule};
+use super::{Event, Rule, Strength};
 use crate::sandbox::json::{Json, Object};
 
 /// Entries of `extinfo`.
@@ -17,18 +17,21 @@ const OS_VERSION: usize = 4;
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "app_data.object",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/app-data [D]",
         check: |event| event.demands("app_data", Kind::Object),
     },
     Rule {
         name: "app_data.tracking",
+        strength: Strength::Known,
         answers: &NO_TRACKING_FLAG,
         source: "CAPI/app-events [D]; facebook-nodejs-business-sdk#233, #251 [R]; subcode [A]",
         check: tracking_is_said,
     },
     Rule {
         name: "app_data.extinfo",
+        strength: Strength::Known,
         answers: &EXTINFO,
         source: "CAPI/app-events [D]; several reports until 2026-08 [R]",
         check: device_is_said,

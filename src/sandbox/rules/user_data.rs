@@ -5,7 +5,7 @@
 //! CAPI/parameters/customer-information-parameters, meta-capi.md 3.1, 3.2 and 3.4.
 
 use super::complaint::{LEAD_ID, NOT_HASHED, TOO_BROAD};
-use super::{Event, Rule};
+use super::{Event, Rule, Strength};
 use crate::sandbox::json::Json;
 
 /// Keys whose values must be digests. `external_id` may be one, but need not.
@@ -47,18 +47,21 @@ const TOO_BROAD_SETS: [&[&str]; 4] = [
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "user_data.hashed",
+        strength: Strength::Known,
         answers: &NOT_HASHED,
         source: "facebook-java-business-sdk#421 [R]; digest forms from the SDKs and ParamBuilder [S]",
         check: fields_are_hashed,
     },
     Rule {
         name: "user_data.lead_id",
+        strength: Strength::Known,
         answers: &LEAD_ID,
         source: "CAPI/parameters/customer-information-parameters [D]: 15 to 17 digits; subcode [R]",
         check: lead_id_is_one,
     },
     Rule {
         name: "user_data.too_broad",
+        strength: Strength::Known,
         answers: &TOO_BROAD,
         source: "CAPI/parameters/customer-information-parameters [D]; live probe of 2026-09 [R]",
         check: is_narrow,
