@@ -7,6 +7,7 @@
 //! be worthless if it asked the first one. Sources are named as in meta-capi.md; `[D]` documented,
 //! `[S]` seen in Meta's code, `[R]` reported, `[A]` assumed by us where sources are silent.
 
+mod advice;
 mod app;
 pub(crate) mod complaint;
 mod contents;
@@ -42,7 +43,7 @@ pub enum Strength {
 pub struct Warning {
     /// Index of the event in its request.
     pub event: usize,
-    /// Name of the rule.
+    /// Name of the rule or the advice.
     pub rule: &'static str,
     /// What is wrong.
     pub says: String,
@@ -102,6 +103,10 @@ pub(crate) fn judge(
             return Err(rule.answers.refusal(says, rule.name));
         }
         warnings.push(Warning { event: index, rule: rule.name, says });
+    }
+    for advice in advice::ADVICE {
+        let says = (advice.check)(&event);
+        warnings.extend(says.map(|says| Warning { event: index, rule: advice.name, says }));
     }
     Ok(warnings)
 }
@@ -265,8 +270,9 @@ mod tests {
     #[test]
     fn what_the_sources_leave_open_is_assumed() {
         let item = with(right("other"), "/custom_data/contents", json!([{"id": "a"}]));
+        let web = with(right("website"), "/user_data/client_user_agent", json!("Mozilla/5.0"));
         for (base, pointer, value, rule) in [
-            (right("website"), "/event_source_url", json!(null), "event_source_url.required"),
+            (web, "/event_source_url", json!(null), "event_source_url.required"),
             (right("other"), "/event_time", json!("2026-09-21T14:13:20Z"), "event_time.whole"),
             (right("other"), "/custom_data/num_items", json!("2"), "num_items.whole"),
             (item, "/custom_data/contents/0/quantity", json!("2"), "contents.quantity"),

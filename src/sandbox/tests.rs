@@ -214,6 +214,7 @@ fn one_wrong_event_refuses_the_request_and_nothing_is_remembered() {
 #[test]
 fn what_is_only_assumed_is_refused_or_warned_of() {
     let event = with(right("website"), "/event_source_url", json!(null));
+    let event = with(event, "/user_data/client_user_agent", json!("Mozilla/5.0"));
     let served = Served::new();
     assert_eq!(served.post(std::slice::from_ref(&event)).error(), (400, 100, 2_804_019));
     let served = Served::with(Settings { strict: false, ..Settings::default() });
@@ -227,6 +228,17 @@ fn what_is_only_assumed_is_refused_or_warned_of() {
     let events = served.get("/sandbox/events")["events"].take();
     assert_eq!(events[0]["sandbox"]["warnings"], json!(null));
     assert_eq!(events[1]["sandbox"]["warnings"], warning);
+}
+
+#[test]
+fn advice_stands_in_the_log_and_beside_the_event_and_is_bounded() {
+    let served = Served::new();
+    assert_eq!(served.post(&vec![named("purchase"); 30]).status, 200);
+    let record = served.last();
+    assert_eq!(record.warnings.len(), 20);
+    assert_eq!((record.warnings[1].event, record.warnings[1].rule), (1, "event_name.near_miss"));
+    let newest = &served.get("/sandbox/events?limit=1")["events"][0]["sandbox"]["warnings"][0];
+    assert_eq!((&newest["event"], &newest["rule"]), (&json!(29), &json!("event_name.near_miss")));
 }
 
 #[test]

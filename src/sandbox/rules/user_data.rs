@@ -9,13 +9,13 @@ use super::{Event, Rule, Strength};
 use crate::sandbox::json::Json;
 
 /// Keys whose values must be digests. `external_id` may be one, but need not.
-const HASHED: [&str; 16] = [
+pub(super) const HASHED: [&str; 16] = [
     "em", "ph", "fn", "ln", "db", "ge", "ct", "st", "zp", "country", "dobd", "dobm", "doby",
     "f5first", "f5last", "fi",
 ];
 
 /// Other keys that say who the person is.
-const PLAIN: [&str; 18] = [
+pub(super) const PLAIN: [&str; 18] = [
     "external_id",
     "client_ip_address",
     "client_user_agent",
@@ -106,12 +106,32 @@ fn is_digest(text: &str) -> bool {
     let (hex, suffix) = text.split_once('.').map_or((text, None), |(hex, end)| (hex, Some(end)));
     let sized = match suffix {
         None => matches!(hex.len(), 32 | 64),
-        Some(suffix) => {
-            let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-            hex.len() == 64 && matches!(suffix.len(), 2 | 8) && suffix.bytes().all(base64url)
-        }
+        Some(suffix) => hex.len() == 64 && is_suffix(suffix),
     };
     sized && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether text is what Meta's own library appends to ids, addresses and digests: eight base64url
+/// letters, formerly two for a language.
+pub(super) fn is_suffix(text: &str) -> bool {
+    let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    matches!(text.len(), 2 | 8) && text.bytes().all(base64url)
+}
+
+/// Whether text has the form of Meta's two cookies: `fb`, the index of the domain, milliseconds, and
+/// an id, with or without a suffix.
+///
+/// # Source
+/// CAPI/parameters/fbp-and-fbc, capi-param-builder; meta-capi.md 3.3.
+pub(super) fn has_cookie_form(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    let (index, time, id, suffix) = match parts[..] {
+        ["fb", index, time, id] => (index, time, id, None),
+        ["fb", index, time, id, suffix] => (index, time, id, Some(suffix)),
+        _ => return false,
+    };
+    let time_fits = time.len() >= 10 && time.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(index, "0" | "1" | "2") && time_fits && !id.is_empty() && suffix.is_none_or(is_suffix)
 }
 
 #[cfg(test)]
