@@ -334,6 +334,7 @@ mod tests {
         vec![
             ("user_data.lead_id", 2_804_036, web(), "/user_data/lead_id", json!(123)),
             ("user_data.hashed", 2_804_016, web(), "/user_data/ct", json!("paris")),
+            ("user_data.fbc", 2_804_001, web(), "/user_data/fbc", json!("IwAR2F4")),
             ("user_data.too_broad", 2_804_050, web(), "/user_data", json!({})),
             schema("app_data.object", app(), "/app_data", json!([])),
             ("app_data.tracking", 2_804_043, app(), "/app_data", json!(null)),

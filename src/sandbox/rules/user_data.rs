@@ -1,10 +1,10 @@
 //! Rules about `user_data`: personal fields arrive hashed, and there are enough of them to match.
 //!
-//! In: an [`Event`]. Out: 2804016, 2804036 or 2804050. Deliberately absent: hashing, normalising,
+//! In: an [`Event`]. Out: 2804001, 2804016, 2804036 or 2804050. Deliberately absent: hashing, normalising,
 //! and a guess at what a digest was made of. Values never appear in a sentence, only keys. Source:
 //! CAPI/parameters/customer-information-parameters, meta-capi.md 3.1, 3.2 and 3.4.
 
-use super::complaint::{LEAD_ID, NOT_HASHED, TOO_BROAD};
+use super::complaint::{CLICK_ID, LEAD_ID, NOT_HASHED, TOO_BROAD};
 use super::{Event, Rule, Strength};
 use crate::sandbox::json::Json;
 
@@ -60,6 +60,14 @@ pub(crate) const RULES: &[Rule] = &[
         check: lead_id_is_one,
     },
     Rule {
+        name: "user_data.fbc",
+        strength: Strength::Known,
+        answers: &CLICK_ID,
+        source: "peers.md \"Meta's answers seen in the wild\" [R]; form: CAPI/parameters/fbp-and-fbc \
+                 [D], capi-param-builder [S]",
+        check: click_id_has_its_form,
+    },
+    Rule {
         name: "user_data.too_broad",
         strength: Strength::Known,
         answers: &TOO_BROAD,
@@ -86,6 +94,11 @@ fn lead_id_is_one(event: &Event<'_>) -> Option<String> {
         Json::Null | Json::Bool(_) | Json::Fraction(_) | Json::List(_) | Json::Object(_) => false,
     };
     (!right).then(|| LEAD_ID.says.to_owned())
+}
+
+fn click_id_has_its_form(event: &Event<'_>) -> Option<String> {
+    let right = event.user?.given("fbc")?.text().is_some_and(has_cookie_form);
+    (!right).then(|| CLICK_ID.says.to_owned())
 }
 
 fn is_narrow(event: &Event<'_>) -> Option<String> {
@@ -187,6 +200,30 @@ mod tests {
             ("/user_data/lead_id", json!("123456789012345678"), "user_data.lead_id"),
             ("/user_data/lead_id", json!("12345678901234x"), "user_data.lead_id"),
             ("/user_data/lead_id", json!(99_999_999_999_999_u64), "user_data.lead_id"),
+        ];
+        assert_all(&right("other"), &rows);
+    }
+
+    #[test]
+    fn a_click_id_has_the_form_of_the_cookie() {
+        let rows = [
+            (
+                "/user_data/fbc",
+                json!("fb.1.1554763741205.AbCdEfGhIjKlMnOpQrStUvWxYz1234567890"),
+                "",
+            ),
+            ("/user_data/fbc", json!("fb.2.1554763741205.IwAR2F4-dbP0l7Mn1_"), ""),
+            ("/user_data/fbc", json!("fb.0.1554763741.x.AQQCAQIB"), ""),
+            ("/user_data/fbc", json!("fb.1.1554763741205.x.en"), ""),
+            ("/user_data/fbc", json!(""), ""),
+            ("/user_data/fbc", json!("IwAR2F4-dbP0l7Mn1"), "user_data.fbc"),
+            ("/user_data/fbc", json!("fb.1.1554763741205."), "user_data.fbc"),
+            ("/user_data/fbc", json!("fb.1.155476374.x"), "user_data.fbc"),
+            ("/user_data/fbc", json!("fb.3.1554763741205.x"), "user_data.fbc"),
+            ("/user_data/fbc", json!("FB.1.1554763741205.x"), "user_data.fbc"),
+            ("/user_data/fbc", json!("fb.1.now.x"), "user_data.fbc"),
+            ("/user_data/fbc", json!("fb.1.1554763741205.x.AQQCAQIB.x"), "user_data.fbc"),
+            ("/user_data/fbc", json!(["fb.1.1554763741205.x"]), "user_data.fbc"),
         ];
         assert_all(&right("other"), &rows);
     }
