@@ -1,21 +1,27 @@
 //! `tillpost sandbox`: the stand-in for Meta alone, for other teams' tests.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::{Ended, setup, terminal};
+use super::{Ended, serve, setup, terminal};
 use crate::clock::Clock;
-use crate::sandbox::{self, RequestRecord, Sandbox, Script, Settings};
+use crate::core::time::Timestamp;
+use crate::sandbox::{self, Now, RequestRecord, Sandbox, Script, Settings};
 
 /// Runs the stand-in for Meta alone.
 ///
 /// It judges what is posted to /vNN.N/DATASET/events as Meta would, and shows what arrived under
-/// /sandbox/events. Each verdict is printed as one line of JSON.
+/// /sandbox/events. Each verdict is printed as one line of JSON. Unless it is --strict it refuses
+/// only what Meta is known to refuse. Ctrl-C or SIGTERM stops it gracefully.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "Example:\n  tillpost sandbox --listen 127.0.0.1:8090")]
+#[command(after_long_help = "\
+Examples:
+  tillpost sandbox --listen 127.0.0.1:8090
+  tillpost sandbox --strict --dataset 1234567890 --token good-token --now 2026-09-21T12:00:00Z")]
 pub(super) struct Arguments {
     /// Where it listens.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
@@ -29,6 +35,23 @@ pub(super) struct Arguments {
     /// contradict each other. Without it such events are accepted with warnings.
     #[arg(long)]
     strict: bool,
+
+    /// A token that is good; may be repeated. Others are answered 190. Without it every token is.
+    /// Make one up: nothing but the sandbox should know it.
+    #[arg(long, value_name = "TOKEN")]
+    token: Vec<String>,
+
+    /// A dataset that exists; may be repeated. Others are answered 100/33. Without it every id does.
+    #[arg(long, value_name = "ID")]
+    dataset: Vec<String>,
+
+    /// A clock that stands still: RFC 3339 or Unix seconds. Without it: the system's.
+    #[arg(long, value_name = "TIME")]
+    now: Option<String>,
+
+    /// Events that are kept; the oldest make room for others.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().keep_events)]
+    keep_events: usize,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Ended {
@@ -37,28 +60,44 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 }
 
 async fn serve(arguments: &Arguments) -> Result<Ended, Ended> {
+    let sandbox = Sandbox::new(settings(arguments), clock(arguments)?);
+    if let Some(path) = &arguments.script {
+        let script = Script::read(&setup::input(path)?);
+        sandbox.set_faults(script.map_err(|faults| terminal::misused(&faults.join("\n")))?);
+    }
     let listen = arguments.listen;
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| terminal::misused(&format!("cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr().map_err(|error| terminal::failed(&error))?;
-    let settings = Settings {
-        strict: arguments.strict,
-        on_verdict: Some(Arc::new(report)),
-        ..Settings::default()
-    };
-    let sandbox = Sandbox::new(settings, Arc::new(|| Clock::System.now().seconds()));
-    if let Some(path) = &arguments.script {
-        let script = Script::read(&setup::input(path)?);
-        sandbox.set_faults(script.map_err(|faults| terminal::misused(&faults.join("\n")))?);
-    }
+    let stop = serve::signals().map_err(|error| terminal::failed(&error))?;
     terminal::data(&format!("http://{address}"));
-    let stop = async {
-        // Without the signal handler the process simply ends at Ctrl-C.
-        let _ = tokio::signal::ctrl_c().await;
-    };
     sandbox::serve(listener, sandbox, stop).await.map_err(|error| terminal::failed(&error))?;
     Ok(Ended::Well)
+}
+
+fn settings(arguments: &Arguments) -> Settings {
+    let set = |words: &[String]| -> Option<BTreeSet<String>> {
+        (!words.is_empty()).then(|| words.iter().cloned().collect())
+    };
+    Settings {
+        strict: arguments.strict,
+        tokens: set(&arguments.token),
+        datasets: set(&arguments.dataset),
+        keep_events: arguments.keep_events,
+        on_verdict: Some(Arc::new(report)),
+        ..Settings::default()
+    }
+}
+
+fn clock(arguments: &Arguments) -> Result<Now, Ended> {
+    let Some(text) = &arguments.now else {
+        return Ok(Arc::new(|| Clock::System.now().seconds()));
+    };
+    let now = Timestamp::read(text)
+        .map_err(|reason| terminal::misused(&format!("--now {reason}: {text}")))?
+        .seconds();
+    Ok(Arc::new(move || now))
 }
 
 /// One line a request: what came, and what Meta would say.

@@ -153,6 +153,7 @@ fn wrong_calls_say_what_to_do_and_exit_with_two() {
         (&["import", "absent.ndjson"][..], "cannot read absent.ndjson"),
         (&["trace", "ABC"][..], "there is no database"),
         (&["sandbox", "--listen", "nonsense"][..], "invalid value"),
+        (&["sandbox", "--now", "noon"][..], "--now is neither RFC 3339"),
         (&["nonsense"][..], "unrecognized subcommand"),
     ] {
         let printed = printed(folder.path(), arguments, "");

@@ -20,4 +20,5 @@ mod importing;
 mod lease;
 mod patience;
 mod removal;
+mod stand_in;
 mod witness;
