@@ -197,9 +197,9 @@ impl Sandbox {
 
     /// Remembers a request, and its events where they were accepted; then tells the listener.
     fn settle(&self, mut reply: Reply) -> Reply {
-        let record = Arc::new(std::mem::take(&mut reply.record));
+        let record = std::mem::take(&mut reply.record);
         let arrivals = std::mem::take(&mut reply.arrivals);
-        self.memory().add(Arc::clone(&record), arrivals);
+        let record = self.memory().add(record, arrivals);
         if let Some(tell) = &self.room.settings.on_verdict {
             tell(&record);
         }

@@ -1,22 +1,25 @@
 //! `tillpost sandbox`: the stand-in for Meta alone, for other teams' tests.
 
+mod log;
+
 use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::{Ended, serve, setup, terminal};
+use super::{Ended, Format, serve, setup, terminal};
 use crate::clock::Clock;
 use crate::core::time::Timestamp;
-use crate::sandbox::{self, Now, RequestRecord, Sandbox, Script, Settings};
+use crate::sandbox::{self, Now, OnVerdict, Sandbox, Script, Settings};
 
 /// Runs the stand-in for Meta alone.
 ///
 /// It judges what is posted to /vNN.N/DATASET/events as Meta would, and shows what arrived under
-/// /sandbox/events. Each verdict is printed as one line of JSON. Unless it is --strict it refuses
-/// only what Meta is known to refuse. Ctrl-C or SIGTERM stops it gracefully.
+/// /sandbox/events. Each request is told in one line. Unless it is --strict it refuses only what
+/// Meta is known to refuse. Ctrl-C or SIGTERM stops it gracefully.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -52,6 +55,10 @@ pub(super) struct Arguments {
     /// Events that are kept; the oldest make room for others.
     #[arg(long, value_name = "N", default_value_t = Settings::default().keep_events)]
     keep_events: usize,
+
+    /// How requests are told. Without it: as text on a terminal, else as JSON.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log: Option<Format>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Ended {
@@ -85,7 +92,7 @@ fn settings(arguments: &Arguments) -> Settings {
         tokens: set(&arguments.token),
         datasets: set(&arguments.dataset),
         keep_events: arguments.keep_events,
-        on_verdict: Some(Arc::new(report)),
+        on_verdict: Some(report(arguments.log)),
         ..Settings::default()
     }
 }
@@ -100,8 +107,13 @@ fn clock(arguments: &Arguments) -> Result<Now, Ended> {
     Ok(Arc::new(move || now))
 }
 
-/// One line a request: what came, and what Meta would say.
-fn report(request: &RequestRecord) {
-    let line = serde_json::to_string(request).unwrap_or_default();
-    terminal::say(&line);
+/// One line a request: what came, and what it was answered.
+fn report(format: Option<Format>) -> OnVerdict {
+    let usual = if std::io::stderr().is_terminal() { Format::Text } else { Format::Json };
+    match format.unwrap_or(usual) {
+        Format::Text => Arc::new(|request| terminal::say(&log::line(request))),
+        Format::Json => Arc::new(|request| {
+            terminal::say(&serde_json::to_string(request).unwrap_or_default());
+        }),
+    }
 }

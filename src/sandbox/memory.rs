@@ -60,6 +60,8 @@ pub struct RequestRecord {
     pub events: usize,
     /// Events of it that were remembered: all or none.
     pub accepted: usize,
+    /// Those of them whose dataset, name and id had been seen before.
+    pub seen_before: usize,
     /// What was really answered.
     pub answer: Answered,
     /// HTTP status answered; 0 where the connection was cut without an answer.
@@ -174,8 +176,12 @@ impl Memory {
         }
     }
 
-    /// Remembers a request and the events it brought.
-    pub(crate) fn add(&mut self, record: Arc<RequestRecord>, arrivals: Vec<Arrival>) {
+    /// Remembers a request and the events it brought, and counts those that were seen before.
+    pub(crate) fn add(
+        &mut self,
+        mut record: RequestRecord,
+        arrivals: Vec<Arrival>,
+    ) -> Arc<RequestRecord> {
         let dataset_id: Arc<str> = record.dataset_id.as_deref().unwrap_or_default().into();
         let version: Arc<str> = record.version.as_deref().unwrap_or_default().into();
         let test_event_code: Option<Arc<str>> = record.test_event_code.as_deref().map(Arc::from);
@@ -194,16 +200,19 @@ impl Memory {
                 warnings: arrival.warnings,
             };
             event.seen = self.seen.add(&event);
+            record.seen_before += usize::from(event.seen > 1);
             self.events.push_back(Arc::new(event));
             self.received += 1;
             if self.events.len() > self.keep_events {
                 self.forget_oldest();
             }
         }
-        self.requests.push_back(record);
+        let record = Arc::new(record);
+        self.requests.push_back(Arc::clone(&record));
         if self.requests.len() > self.keep_requests {
             self.requests.pop_front();
         }
+        record
     }
 
     /// The kept events, newest last.
@@ -273,7 +282,7 @@ mod tests {
     fn add(memory: &mut Memory, number: u64, dataset: &str, arrivals: Vec<Arrival>) {
         let dataset_id = Some(dataset.to_owned());
         let record = RequestRecord { number, dataset_id, ..RequestRecord::default() };
-        memory.add(Arc::new(record), arrivals);
+        memory.add(record, arrivals);
     }
 
     #[test]
@@ -285,6 +294,8 @@ mod tests {
         add(&mut memory, 4, "7", vec![arrival("Lead", Some("a")), arrival("Purchase", Some("a"))]);
         let seen: Vec<u64> = memory.events().iter().map(|event| event.seen).collect();
         assert_eq!(seen, [1, 1, 2, 1, 1, 1, 3]);
+        let before: Vec<usize> = memory.requests().iter().map(|r| r.seen_before).collect();
+        assert_eq!(before, [0, 1, 0, 1]);
     }
 
     #[test]

@@ -86,6 +86,20 @@ async fn the_flags_say_who_may_come_and_what_time_it_is() {
 }
 
 #[tokio::test]
+async fn the_log_is_for_people_or_for_programs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (format, begins) in [
+        ("text", "14:13:20 #1 ds 7 v25.0 1 event  ACCEPTED 1 event"),
+        ("json", r#"{"number":1,"received_at":1790000000,"method":"POST""#),
+    ] {
+        let stand_in = StandIn::start(folder.path(), &["--now", "1790000000", "--log", format]);
+        stand_in.post("/v25.0/7/events", "t", EVENT).await;
+        let (_, said) = stand_in.terminate();
+        assert!(said.starts_with(begins), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn being_strict_it_refuses_what_is_assumed() {
     let folder = tempfile::tempdir().expect("a folder");
     let stand_in = StandIn::start(folder.path(), &["--strict", "--now", "2026-09-21T14:13:20Z"]);
