@@ -11,6 +11,7 @@ mod body;
 mod codes;
 mod control;
 mod currency;
+mod duplicates;
 mod envelope;
 mod faults;
 mod hearing;
@@ -44,6 +45,7 @@ use line::{Door, Line};
 use memory::Memory;
 use reply::Reply;
 
+pub use duplicates::Duplicate;
 pub use faults::{Act, Fault, Script};
 pub use hearing::EVENTS_MAX;
 pub use memory::{Answered, ArrivedEvent, Objection, RequestRecord};
@@ -119,6 +121,7 @@ impl Sandbox {
         Router::new()
             .route("/", get(control::about))
             .route("/sandbox/events", get(control::list_events).delete(control::forget))
+            .route("/sandbox/duplicates", get(control::list_duplicates))
             .route("/sandbox/requests", get(control::list_requests))
             .route(
                 "/sandbox/faults",
@@ -137,6 +140,13 @@ impl Sandbox {
     pub fn events(&self) -> Vec<ArrivedEvent> {
         let (events, _) = self.snapshot();
         events.into_iter().map(Arc::unwrap_or_clone).collect()
+    }
+
+    /// The kept events that arrived more than once.
+    #[must_use]
+    pub fn duplicates(&self) -> Vec<Duplicate> {
+        let (events, _) = self.snapshot();
+        duplicates::find(events.iter())
     }
 
     /// Events accepted since the beginning or the last [`Sandbox::clear`], kept or not.

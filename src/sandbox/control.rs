@@ -18,15 +18,17 @@ use serde_json::json;
 
 use super::Sandbox;
 use super::answer::clip;
+use super::duplicates;
 use super::faults::Script;
 use super::memory::ArrivedEvent;
 use super::rules::Warning;
 
-const ROUTES: [&str; 9] = [
+const ROUTES: [&str; 10] = [
     "POST /{version}/{dataset_id}/events",
     "POST /{dataset_id}/events",
     "GET /sandbox/events",
     "DELETE /sandbox/events",
+    "GET /sandbox/duplicates",
     "GET /sandbox/requests",
     "GET /sandbox/faults",
     "POST /sandbox/faults",
@@ -45,6 +47,8 @@ Nothing leaves this machine.
 
   /sandbox/events    GET what arrived, newest last (?event_id= &event_name= &dataset_id= &limit=)
                      DELETE forgets it
+  /sandbox/duplicates
+                     GET what arrived more than once, and whether as the same bytes
   /sandbox/requests  GET every request and the answer it got
   /sandbox/faults    POST faults on order, GET what is left of them, DELETE clears them
                      {\"faults\":[{\"do\":\"throttle\",\"times\":2},{\"do\":\"reset\",\"times\":1}]}
@@ -71,6 +75,18 @@ pub(crate) async fn list_events(State(sandbox): State<Sandbox>, uri: Uri) -> Res
         Ok(filter) => {
             let (events, received) = sandbox.snapshot();
             json_text(StatusCode::OK, list_of(&filter, &events, received))
+        }
+        Err(mistakes) => wrong("the question was not understood", &mistakes),
+    }
+}
+
+pub(crate) async fn list_duplicates(State(sandbox): State<Sandbox>, uri: Uri) -> Response {
+    match Filter::read(uri.query().unwrap_or_default()) {
+        Ok(filter) => {
+            let (events, _) = sandbox.snapshot();
+            let mut found = duplicates::find(events.iter().filter(|event| filter.takes(event)));
+            found.truncate(filter.limit.unwrap_or(usize::MAX));
+            json_value(StatusCode::OK, &json!({"duplicates": found}))
         }
         Err(mistakes) => wrong("the question was not understood", &mistakes),
     }
@@ -180,8 +196,10 @@ fn list_of(filter: &Filter, events: &[Arc<ArrivedEvent>], received: u64) -> Stri
     }
     let kept = events.len();
     let dropped = received - kept as u64;
+    let duplicates = events.iter().filter(|event| event.seen > 1).count();
+    let counts = format!("\"kept\":{kept},\"dropped\":{dropped},\"duplicates\":{duplicates}");
     // Writing to a `String` does not fail.
-    let _ = write!(text, "],\"received\":{received},\"kept\":{kept},\"dropped\":{dropped}}}");
+    let _ = write!(text, "],\"received\":{received},{counts}}}");
     text
 }
 

@@ -314,11 +314,29 @@ fn what_arrived_can_be_asked_filtered_and_forgotten() {
     assert_eq!(requests["requests"][0]["event_ids"], json!(["a", "b", "DEFAULT.ABC"]));
     let answer = served.ask("DELETE", "/sandbox/events", "");
     assert_eq!(answer.json(), json!({"forgotten": {"events": 4, "requests": 2}}));
-    let empty = json!({"events": [], "received": 0, "kept": 0, "dropped": 0});
+    let empty = json!({"events": [], "received": 0, "kept": 0, "dropped": 0, "duplicates": 0});
     assert_eq!(served.get("/sandbox/events"), empty);
     assert_eq!(served.get("/sandbox/requests"), json!({"requests": []}));
     served.post(&[right("other")]);
     assert_eq!(served.last().number, 3, "numbers go on");
+}
+
+#[test]
+fn what_arrived_twice_is_listed_with_its_requests() {
+    let served = Served::new();
+    served.post(&[identified("a"), identified("b")]);
+    served.post(&[identified("a"), with(identified("b"), "/custom_data/value", json!(5))]);
+    assert_eq!(served.get("/sandbox/events?limit=0")["duplicates"], 2);
+    let found = served.get("/sandbox/duplicates")["duplicates"].take();
+    let duplicate = |id: &str, same_bytes: bool| {
+        json!({"dataset_id": "7", "event_name": "Purchase", "event_id": id, "count": 2,
+            "same_bytes": same_bytes, "requests": [1, 2]})
+    };
+    assert_eq!(found, json!([duplicate("a", true), duplicate("b", false)]));
+    let found = served.get("/sandbox/duplicates?event_id=b")["duplicates"].take();
+    assert_eq!(found, json!([duplicate("b", false)]));
+    assert_eq!(served.ask("GET", "/sandbox/duplicates?since=1", "").status, 400);
+    assert_eq!(served.sandbox.duplicates().len(), 2);
 }
 
 #[test]
