@@ -17,6 +17,7 @@ mod faults;
 mod hearing;
 mod json;
 mod line;
+mod manual;
 mod memory;
 mod reply;
 mod rules;
@@ -48,6 +49,7 @@ use reply::Reply;
 pub use duplicates::Duplicate;
 pub use faults::{Act, Fault, Script};
 pub use hearing::EVENTS_MAX;
+pub use manual::routes_and_faults;
 pub use memory::{Answered, ArrivedEvent, Objection, RequestRecord};
 pub use rules::{Complaint, Rule, Strength, Warning, rules};
 

@@ -5,7 +5,7 @@ mod log;
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -21,10 +21,7 @@ use crate::sandbox::{self, Now, OnVerdict, Sandbox, Script, Settings};
 /// /sandbox/events. Each request is told in one line. Unless it is --strict it refuses only what
 /// Meta is known to refuse. Ctrl-C or SIGTERM stops it gracefully.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
-Examples:
-  tillpost sandbox --listen 127.0.0.1:8090
-  tillpost sandbox --strict --dataset 1234567890 --token good-token --now 2026-09-21T12:00:00Z")]
+#[command(after_long_help = manual())]
 pub(super) struct Arguments {
     /// Where it listens.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
@@ -61,6 +58,19 @@ pub(super) struct Arguments {
     log: Option<Format>,
 }
 
+/// What stands below the flags in `--help`.
+fn manual() -> String {
+    format!(
+        "\
+Examples:
+  tillpost sandbox --listen 127.0.0.1:8090
+  tillpost sandbox --strict --dataset 1234567890 --token good-token --now 2026-09-21T12:00:00Z
+
+{}",
+        sandbox::routes_and_faults()
+    )
+}
+
 pub(super) fn run(arguments: &Arguments) -> Ended {
     let ran = setup::runtime().and_then(|runtime| runtime.block_on(serve(arguments)));
     ran.unwrap_or_else(|ended| ended)
@@ -69,8 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 async fn serve(arguments: &Arguments) -> Result<Ended, Ended> {
     let sandbox = Sandbox::new(settings(arguments), clock(arguments)?);
     if let Some(path) = &arguments.script {
-        let script = Script::read(&setup::input(path)?);
-        sandbox.set_faults(script.map_err(|faults| terminal::misused(&faults.join("\n")))?);
+        sandbox.set_faults(script(path)?);
     }
     let listen = arguments.listen;
     let listener = TcpListener::bind(listen)
@@ -81,6 +90,15 @@ async fn serve(arguments: &Arguments) -> Result<Ended, Ended> {
     terminal::data(&format!("http://{address}"));
     sandbox::serve(listener, sandbox, stop).await.map_err(|error| terminal::failed(&error))?;
     Ok(Ended::Well)
+}
+
+/// The script in a file.
+fn script(path: &Path) -> Result<Script, Ended> {
+    Script::read(&setup::input(path)?).map_err(|mistakes| {
+        let shown = path.display();
+        let lines: Vec<String> = mistakes.iter().map(|says| format!("{shown}: {says}")).collect();
+        terminal::misused(&lines.join("\n"))
+    })
 }
 
 fn settings(arguments: &Arguments) -> Settings {

@@ -20,42 +20,9 @@ use super::Sandbox;
 use super::answer::clip;
 use super::duplicates;
 use super::faults::Script;
+use super::manual::{self, ROUTES};
 use super::memory::ArrivedEvent;
 use super::rules::Warning;
-
-const ROUTES: [&str; 10] = [
-    "POST /{version}/{dataset_id}/events",
-    "POST /{dataset_id}/events",
-    "GET /sandbox/events",
-    "DELETE /sandbox/events",
-    "GET /sandbox/duplicates",
-    "GET /sandbox/requests",
-    "GET /sandbox/faults",
-    "POST /sandbox/faults",
-    "DELETE /sandbox/faults",
-    "GET /",
-];
-
-const ABOUT: &str = "\
-Tillpost sandbox: a local stand-in for Meta's Conversions API.
-
-Point your sender at this address instead of https://graph.facebook.com and POST to
-/{version}/{dataset_id}/events with any token. It answers as Meta does, right and wrong:
-one bad event refuses the whole request, with Meta's code, subcode and sentence. Calls that go
-elsewhere are answered as Meta does and listed under /sandbox/requests.
-Nothing leaves this machine.
-
-  /sandbox/events    GET what arrived, newest last (?event_id= &event_name= &dataset_id= &limit=)
-                     DELETE forgets it
-  /sandbox/duplicates
-                     GET what arrived more than once, and whether as the same bytes
-  /sandbox/requests  GET every request and the answer it got
-  /sandbox/faults    POST faults on order, GET what is left of them, DELETE clears them
-                     {\"faults\":[{\"do\":\"throttle\",\"times\":2},{\"do\":\"reset\",\"times\":1}]}
-                     throttle, fail, stall, reset, drip, cut, wrong_json, html, refuse_event,
-                     refuse_event_id, token_revoked, dataset_missing, usage
-  /                  GET this page
-";
 
 /// What `GET /sandbox/events` was asked for.
 #[derive(Debug, Default, PartialEq)]
@@ -66,8 +33,8 @@ struct Filter {
     limit: Option<usize>,
 }
 
-pub(crate) async fn about() -> &'static str {
-    ABOUT
+pub(crate) async fn about() -> String {
+    manual::page()
 }
 
 pub(crate) async fn list_events(State(sandbox): State<Sandbox>, uri: Uri) -> Response {

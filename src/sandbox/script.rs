@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::answer::clip;
 use super::codes::is_throttle;
 use super::faults::{Act, Fault, Script, Words};
+use super::manual;
 use super::rules::complaint::{NO_VALUE, SCHEMA};
 
 /// Longest wait a script may order, in milliseconds: an hour.
@@ -23,9 +24,6 @@ const SECONDS_MAX: u64 = 6_000_000;
 const CODE_MAX: i64 = 99_999_999;
 /// Most faults of one script.
 const FAULTS_MAX: usize = 1_000;
-
-const ACTS: &str = "throttle, fail, stall, reset, drip, cut, wrong_json, html, refuse_event, \
-                    refuse_event_id, token_revoked, dataset_missing, usage";
 
 impl Script {
     /// Reads a script.
@@ -128,7 +126,10 @@ fn read_act(reader: &mut Reader<'_>) -> Option<Act> {
         Some("dataset_missing") => Act::DatasetMissing,
         Some("usage") => read_usage(reader),
         Some(_) | None => {
-            reader.mistake(&format!("`do` is one of: {ACTS}"));
+            let known: Vec<&str> = manual::names().collect();
+            let guess = name.and_then(|name| manual::meant(&name, manual::names()));
+            let guess = guess.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+            reader.mistake(&format!("{guess}`do` is one of: {}", known.join(", ")));
             return None;
         }
     })
@@ -279,9 +280,11 @@ impl Reader<'_> {
     fn finish(self) {
         let known = self.known.join(", ");
         for key in self.members.keys().filter(|key| !self.known.contains(&key.as_str())) {
+            let guess = manual::meant(key, self.known.iter().copied());
+            let guess = guess.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
             let (at, key) = (&self.at, clip(key));
             self.mistakes
-                .push(format!("{at}: `{key}` is not a key of this fault (known: {known})"));
+                .push(format!("{at}: `{key}` is not a key of this fault{guess} (known: {known})"));
         }
     }
 }
@@ -427,10 +430,10 @@ mod tests {
         let mistakes = Script::read(text).unwrap_err();
         let expect = [
             "`fault` is not a key of a script (known: faults)",
-            "faults[0]: `do` is one of: throttle",
+            "faults[0]: did you mean `throttle`? `do` is one of: throttle, fail",
             "faults[1]: `code` is a whole number up to",
             "faults[1]: `status` is a whole number from 400 to 599",
-            "faults[1]: `tims` is not a key of this fault (known: do, code, status, subcode, message, title, user_msg, type, is_transient, empty, times, dataset_id, holding)",
+            "faults[1]: `tims` is not a key of this fault; did you mean `times`? (known: do, code, status, subcode, message, title, user_msg, type, is_transient, empty, times, dataset_id, holding)",
             "faults[2]: a fault is an object",
             "faults[3]: `ms` is missing",
             "faults[4]: `ms` is a whole number from 0 to 3600000",

@@ -55,6 +55,14 @@ pub(crate) fn is_version(text: &str) -> bool {
     numbers(text).is_some()
 }
 
+/// The versions, each with the day it ends, for people.
+pub(crate) fn listed() -> impl Iterator<Item = String> {
+    VERSIONS.iter().map(|(major, until)| match until {
+        Some(day) => format!("v{major}.0 until {day}"),
+        None => format!("v{major}.0"),
+    })
+}
+
 fn oldest(now: i64) -> u32 {
     let today = today(now);
     let usable = VERSIONS.iter().find(|(_, until)| until.is_none_or(|day| today < day));

@@ -4,6 +4,8 @@
 //! [`terminal`](super::terminal) strips where nobody sees them. Deliberately absent: values of events;
 //! what a client sent cannot steer the terminal.
 
+use std::fmt::Write as _;
+
 use crate::sandbox::{Answered, RequestRecord};
 
 const GREEN: &str = "\u{1b}[32m";
@@ -22,13 +24,14 @@ pub(super) fn line(request: &RequestRecord) -> String {
         plain(&target(request)),
         plain(&answer)
     );
+    // Writing to a `String` does not fail.
     if let Some(fault) = request.fault {
-        line += &format!("  {YELLOW}fault {fault}{PLAIN}");
+        let _ = write!(line, "  {YELLOW}fault {fault}{PLAIN}");
     }
     if let [first, rest @ ..] = request.warnings.as_slice() {
         let more = if rest.is_empty() { String::new() } else { format!(" (and {})", rest.len()) };
         let says = format!("{}: {}{more}", first.rule, first.says);
-        line += &format!("  {YELLOW}warning{PLAIN} {}", plain(&says));
+        let _ = write!(line, "  {YELLOW}warning{PLAIN} {}", plain(&says));
     }
     line
 }
@@ -69,14 +72,10 @@ fn answer(request: &RequestRecord) -> (&'static str, String) {
 
 /// Code, subcode, rule and sentence.
 fn refusal(request: &RequestRecord) -> String {
-    let mut text = request.code.unwrap_or_default().to_string();
-    if let Some(subcode) = request.subcode {
-        text += &format!("/{subcode}");
-    }
-    if let Some(rule) = request.rule {
-        text += &format!(" {rule}");
-    }
-    format!("{text}: {}", request.says.as_deref().unwrap_or_default())
+    let code = request.code.unwrap_or_default();
+    let subcode = request.subcode.map(|subcode| format!("/{subcode}")).unwrap_or_default();
+    let rule = request.rule.map(|rule| format!(" {rule}")).unwrap_or_default();
+    format!("{code}{subcode}{rule}: {}", request.says.as_deref().unwrap_or_default())
 }
 
 /// What a client that hears nothing good may not know.
