@@ -196,6 +196,22 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_orders_every_fault_and_each_order_is_understood() {
+        let guide = include_str!("../../docs/sandbox.md");
+        let faults: Vec<&str> = guide.lines().filter(|line| line.starts_with("{\"do\"")).collect();
+        for fault in &faults {
+            let script = format!("{{\"faults\":[{fault}]}}");
+            assert!(Script::read(script.as_bytes()).is_ok(), "{fault}");
+        }
+        for name in names() {
+            let ordered = format!("{{\"do\": \"{name}\"");
+            assert!(faults.iter().any(|fault| fault.starts_with(&ordered)), "{name}");
+        }
+        let listed = guide.matches("http://127.0.0.1:8090/sandbox/");
+        assert!(listed.count() > 3 && guide.contains("An event with a value needs a currency."));
+    }
+
+    #[test]
     fn a_misspelt_word_is_guessed_only_when_it_is_near() {
         for (word, expect) in [
             ("throtle", Some("throttle")),
