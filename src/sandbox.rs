@@ -1,23 +1,29 @@
 //! The sandbox: a local stand-in for Meta's Conversions API, and the second witness of our tests.
 //!
-//! In: `POST /{version}/{dataset_id}/events` in both of Meta's body forms. Out: Meta's answers,
+//! In: `POST /{version}/{dataset_id}/events` in all of Meta's body forms. Out: Meta's answers,
 //! right and wrong, and what arrived for whoever asks (`/sandbox/…`, or [`Sandbox::events`] in the
 //! same process). It judges by its own table of Meta's rules ([`rules()`]) and calls nothing of the
 //! engine: a wrong check must not pass its own test. Deliberately absent: the clock, logging, files
 //! and tokens in memory. Source: meta-capi.md, named rule by rule.
 
 mod answer;
+mod body;
+mod codes;
 mod control;
 mod currency;
+mod duplicates;
 mod envelope;
 mod faults;
 mod hearing;
 mod json;
 mod line;
+mod manual;
 mod memory;
 mod reply;
 mod rules;
 mod script;
+mod trickle;
+mod version;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -30,7 +36,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -40,10 +46,12 @@ use line::{Door, Line};
 use memory::Memory;
 use reply::Reply;
 
+pub use duplicates::Duplicate;
 pub use faults::{Act, Fault, Script};
 pub use hearing::EVENTS_MAX;
-pub use memory::{ArrivedEvent, RequestRecord};
-pub use rules::{Complaint, Rule, rules};
+pub use manual::routes_and_faults;
+pub use memory::{Answered, ArrivedEvent, Objection, RequestRecord};
+pub use rules::{Complaint, Rule, Strength, Warning, rules};
 
 /// Longest request body, in bytes: 16 MiB. Meta publishes no limit; a thousand rich events are
 /// about two of them.
@@ -62,6 +70,9 @@ pub struct Settings {
     pub datasets: Option<BTreeSet<String>>,
     /// The tokens that are good; `None` for every one.
     pub tokens: Option<BTreeSet<String>>,
+    /// Whether events are refused for what Meta is only assumed to refuse ([`Strength::Assumed`]).
+    /// Default yes, so that a test of a sender finds more rather than less.
+    pub strict: bool,
     /// Events kept. Default 200,000: two seconds at the rate the engine is built for, about 200 MB.
     pub keep_events: usize,
     /// Requests kept. Default 10,000.
@@ -75,6 +86,7 @@ impl Default for Settings {
         Self {
             datasets: None,
             tokens: None,
+            strict: true,
             keep_events: 200_000,
             keep_requests: 10_000,
             on_verdict: None,
@@ -105,21 +117,22 @@ impl Sandbox {
         Self { room: Arc::new(Room { settings, now, requests, memory, faults }) }
     }
 
-    /// Meta's route and the control routes. Served by anything but [`serve`], a `reset` cannot cut
+    /// The control routes; everything else is a call of Meta's, right or wrong. Served by anything but [`serve`], a `reset` cannot cut
     /// the connection and answers 502 without a body instead.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/", get(control::about))
             .route("/sandbox/events", get(control::list_events).delete(control::forget))
+            .route("/sandbox/duplicates", get(control::list_duplicates))
             .route("/sandbox/requests", get(control::list_requests))
             .route(
                 "/sandbox/faults",
                 get(control::show_faults).post(control::order_faults).delete(control::clear_faults),
             )
-            .route("/{dataset_id}/events", post(receive))
-            .route("/{version}/{dataset_id}/events", post(receive))
-            .fallback(control::unknown_route)
-            .method_not_allowed_fallback(control::wrong_method)
+            .route("/sandbox", any(control::unknown_route))
+            .route("/sandbox/{*rest}", any(control::unknown_route))
+            .fallback(receive)
+            .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
             .with_state(self.clone())
     }
@@ -129,6 +142,13 @@ impl Sandbox {
     pub fn events(&self) -> Vec<ArrivedEvent> {
         let (events, _) = self.snapshot();
         events.into_iter().map(Arc::unwrap_or_clone).collect()
+    }
+
+    /// The kept events that arrived more than once.
+    #[must_use]
+    pub fn duplicates(&self) -> Vec<Duplicate> {
+        let (events, _) = self.snapshot();
+        duplicates::find(events.iter())
     }
 
     /// Events accepted since the beginning or the last [`Sandbox::clear`], kept or not.
@@ -189,9 +209,9 @@ impl Sandbox {
 
     /// Remembers a request, and its events where they were accepted; then tells the listener.
     fn settle(&self, mut reply: Reply) -> Reply {
-        let record = Arc::new(std::mem::take(&mut reply.record));
+        let record = std::mem::take(&mut reply.record);
         let arrivals = std::mem::take(&mut reply.arrivals);
-        self.memory().add(Arc::clone(&record), arrivals);
+        let record = self.memory().add(record, arrivals);
         if let Some(tell) = &self.room.settings.on_verdict {
             tell(&record);
         }
@@ -229,7 +249,16 @@ async fn receive(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let line = Line::of(&head);
     let body = Bytes::from_request(Request::from_parts(head.clone(), body), &()).await;
-    sandbox.answer(Call::new(&head, body), line).await
+    let call = Call::new(&head, body).await;
+    sandbox.answer(call, line).await
+}
+
+/// A control route was asked by another method, or a sender has this address for Meta's and no path.
+async fn wrong_method(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    if request.uri().path() == "/" {
+        return receive(State(sandbox), request).await;
+    }
+    control::wrong_method(&request)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a stall is real time, ordered by a script")]

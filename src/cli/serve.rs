@@ -235,7 +235,7 @@ fn purchase_curl(api: SocketAddr, key: &str, (user, order): (&str, &str)) -> Str
 }
 
 /// Ends at Ctrl-C or SIGTERM.
-fn signals() -> std::io::Result<impl Future<Output = ()> + Send> {
+pub(super) fn signals() -> std::io::Result<impl Future<Output = ()> + Send> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {

@@ -7,10 +7,12 @@
 //! Deliberately absent: the clock, the store, randomness. The caller hands in `now`, what is known
 //! of the user, and an id for payments that have none.
 
+mod summary;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+pub use summary::EventSummary;
 
 use super::check::{self, Evidence, FUTURE_MAX_MILLIS, expiry};
 use super::customer::{self, Context, Field};
@@ -362,40 +364,6 @@ fn event_id(case: Case<'_>, sent: &EventData<'_>) -> EventId {
 fn event_time(time: Timestamp, now: Timestamp) -> Timestamp {
     let ahead = time.millis_since(now);
     if (1..=FUTURE_MAX_MILLIS).contains(&ahead) { now } else { time }
-}
-
-/// As `--format json` prints it and the store keeps it, without the frozen bytes.
-impl Serialize for Decision {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct as _;
-        let mut decision = serializer.serialize_struct("Decision", 7)?;
-        decision.serialize_field("verdict", &self.verdict)?;
-        decision.serialize_field("reason", &self.reason)?;
-        decision.serialize_field("because", &self.because)?;
-        decision.serialize_field("currency", &self.currency)?;
-        let events: Vec<EventSummary<'_>> = self.events.iter().map(EventSummary::of).collect();
-        decision.serialize_field("events", &events)?;
-        decision.serialize_field("findings", &self.findings)?;
-        decision.serialize_field("mapping", &self.mapping)?;
-        decision.end()
-    }
-}
-
-/// An event as the answer to a capture names it.
-#[derive(Debug, Serialize)]
-pub struct EventSummary<'e> {
-    event_name: &'e str,
-    event_id: &'e EventId,
-    dataset: &'e DatasetName,
-}
-
-impl<'e> EventSummary<'e> {
-    /// The summary of a frozen event.
-    #[must_use]
-    pub fn of(event: &'e FrozenEvent) -> Self {
-        let FrozenEvent { event_name, event_id, dataset, .. } = event;
-        Self { event_name, event_id, dataset }
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,14 @@
 //! Meta's answers: the success body, the error envelope, the headers that travel with them.
 //!
 //! In: a count or a [`Refusal`], and the number of the request. Out: the body as text. Deliberately
-//! absent: the faults of single events, which stand with their rules, and deciding anything.
+//! absent: the faults of single events, which stand with their rules, the words of each code
+//! (`codes.rs`), and deciding anything.
 //! Source: meta-capi.md 1.5 to 1.9 and 9; sentences found nowhere are our own wording.
 
 use std::borrow::Cow;
 
+use axum::http::Method;
 use serde::Serialize;
-
-/// Oldest Graph version still served: what an older or unversioned call is answered by.
-/// Source: GRAPH/changelog (meta-capi.md 1.3).
-const OLDEST_VERSION: u32 = 21;
 
 /// An error answer: HTTP status and the members of Meta's `error` object.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,23 +17,37 @@ pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) message: Cow<'static, str>,
     /// Meta's `type`.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Cow<'static, str>,
     pub(crate) code: i64,
     pub(crate) subcode: Option<u32>,
     pub(crate) transient: Option<bool>,
-    pub(crate) title: Option<&'static str>,
-    pub(crate) says: Option<String>,
+    pub(crate) title: Option<Box<str>>,
+    pub(crate) says: Option<Box<str>>,
     /// Name of the rule that was broken, for people; not part of Meta's answer.
     pub(crate) rule: Option<&'static str>,
 }
 
-/// How much of the rate limit is used, for the usage headers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// How much of the rate limits is used, for the usage headers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Usage {
-    /// Percent of the hourly budget.
-    pub(crate) percent: u8,
+    /// Percent of the hour's calls.
+    pub(crate) call_count: u8,
+    /// Percent of the hour's time.
+    pub(crate) total_time: u8,
+    /// Percent of the hour's computing time.
+    pub(crate) total_cputime: u8,
     /// Minutes until calls are served again; `None` leaves the business header out.
     pub(crate) minutes: Option<u32>,
+    /// What the header of the ad account says; `None` leaves it out.
+    pub(crate) account: Option<AccountUsage>,
+}
+
+/// How much of an ad account's limit is used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct AccountUsage {
+    pub(crate) percent: u8,
+    /// Seconds until the score is nothing again.
+    pub(crate) reset_seconds: u32,
 }
 
 impl Refusal {
@@ -60,37 +72,32 @@ impl Refusal {
         Self::new(401, 190, "Invalid OAuth access token - Cannot parse access token")
     }
 
-    /// The token was good once.
-    pub(crate) fn token_revoked() -> Self {
-        let message = "Error validating access token: The session has been invalidated because the \
-                       user changed their password or Facebook has changed the session for \
-                       security reasons.";
-        Self { subcode: Some(460), ..Self::new(400, 190, message) }
-    }
-
     /// No such dataset, or none this token may see.
     pub(crate) fn dataset_missing(id: &str) -> Self {
+        Self::object_missing(&Method::POST, id)
+    }
+
+    /// No such object, or none that can be asked so.
+    ///
+    /// # Source
+    /// 100/33 (meta-capi.md 9), with the method in the sentence as the Graph API has it.
+    pub(crate) fn object_missing(method: &Method, id: &str) -> Self {
         let message = format!(
-            "Unsupported post request. Object with ID '{}' does not exist, cannot be loaded due to \
+            "Unsupported {} request. Object with ID '{}' does not exist, cannot be loaded due to \
              missing permissions, or does not support this operation",
+            clip(method.as_str()).to_ascii_lowercase(),
             clip(id)
         );
         let refusal = Self::new(400, 100, message);
-        Self { kind: "GraphMethodException", subcode: Some(33), ..refusal }
+        Self { kind: "GraphMethodException".into(), subcode: Some(33), ..refusal }
     }
 
-    /// The path begins with something that is no version.
+    /// The path leads nowhere, or begins with something that is no version.
     ///
     /// # Source
-    /// Code 2500 as the Graph API answers an unknown version such as `v99.0`.
+    /// Code 2500 as the Graph API answers unknown paths and versions such as `v99.0`.
     pub(crate) fn path_unknown(path: &str) -> Self {
         Self::new(400, 2500, format!("Unknown path components: {}", clip(path)))
-    }
-
-    /// An answer ordered by a fault script: the code's usual sentence.
-    pub(crate) fn of_code(status: u16, code: i64, subcode: Option<u32>) -> Self {
-        let (message, transient) = usual(code);
-        Self { subcode, transient, ..Self::new(status, code, message) }
     }
 
     /// Any `OAuthException` with nothing but a sentence.
@@ -98,7 +105,7 @@ impl Refusal {
         Self {
             status,
             message: message.into(),
-            kind: "OAuthException",
+            kind: "OAuthException".into(),
             code,
             subcode: None,
             transient: None,
@@ -112,11 +119,11 @@ impl Refusal {
     pub(crate) fn body(&self, trace: &str) -> String {
         let error = ErrorBody {
             message: &self.message,
-            kind: self.kind,
+            kind: &self.kind,
             code: self.code,
             error_subcode: self.subcode,
             is_transient: self.transient,
-            error_user_title: self.title,
+            error_user_title: self.title.as_deref(),
             error_user_msg: self.says.as_deref(),
             fbtrace_id: trace,
         };
@@ -141,29 +148,18 @@ pub(crate) fn trace_id(number: u64) -> String {
     std::iter::once('A').chain(letters).collect()
 }
 
-/// The value of the header `facebook-api-version`: the version that served the call.
-///
-/// # Source
-/// GRAPH/guides/versioning (meta-capi.md 1.3): unversioned and expired calls roll forward.
-pub(crate) fn served_version(asked: Option<&str>) -> String {
-    let major =
-        asked.and_then(|version| version.strip_prefix('v')?.split('.').next()?.parse().ok());
-    match (asked, major) {
-        (Some(version), Some(major)) if OLDEST_VERSION <= major => version.to_owned(),
-        _ => format!("v{OLDEST_VERSION}.0"),
-    }
-}
-
 impl Usage {
-    /// The usage headers, by name. Meta sends percents, and the time to wait in minutes.
+    /// The usage headers, by name. Meta sends percents; times to wait are in minutes for a business
+    /// and in seconds for an ad account.
     ///
     /// # Source
     /// GRAPH/overview/rate-limiting (meta-capi.md 1.9). Which `type` a Conversions API call counts
     /// as is not published; `ads_management` is the one in Meta's sample.
     pub(crate) fn headers(self, dataset: &str) -> Vec<(&'static str, String)> {
-        let Self { percent, minutes } = self;
-        let share =
-            format!(r#""call_count":{percent},"total_cputime":{percent},"total_time":{percent}"#);
+        let Self { call_count, total_time, total_cputime, minutes, account } = self;
+        let share = format!(
+            r#""call_count":{call_count},"total_cputime":{total_cputime},"total_time":{total_time}"#
+        );
         let mut headers = vec![("x-app-usage", format!("{{{share}}}"))];
         if let Some(minutes) = minutes {
             let business = format!(
@@ -171,30 +167,13 @@ impl Usage {
             );
             headers.push(("x-business-use-case-usage", business));
         }
+        if let Some(AccountUsage { percent, reset_seconds }) = account {
+            let account = format!(
+                r#"{{"acc_id_util_pct":{percent},"reset_time_duration":{reset_seconds},"ads_api_access_tier":"standard_access"}}"#
+            );
+            headers.push(("x-ad-account-usage", account));
+        }
         headers
-    }
-}
-
-/// The sentence and the `is_transient` flag that usually come with a code.
-/// Source: MAPI/error-reference, GRAPH/guides/error-handling (meta-capi.md 1.7).
-fn usual(code: i64) -> (&'static str, Option<bool>) {
-    match code {
-        1 => ("An unknown error occurred", Some(true)),
-        2 => ("An unexpected error has occurred. Please retry your request later.", Some(true)),
-        3 => ("(#3) Application does not have the capability to make this API call.", None),
-        4 => ("(#4) Application request limit reached", Some(true)),
-        10 => ("(#10) Application does not have permission for this action", None),
-        17 => ("User request limit reached", Some(true)),
-        32 => ("(#32) Page request limit reached", Some(true)),
-        100 => ("Invalid parameter", Some(false)),
-        190 => ("The access token could not be decrypted", None),
-        200..=299 => ("(#200) Permissions error", None),
-        341 => ("(#341) Feed action request limit reached", None),
-        368 => ("The action attempted has been deemed abusive or is otherwise disallowed", None),
-        613 => ("(#613) Calls to this api have exceeded the rate limit.", None),
-        21_009 => ("(#21009) The data set upload is temporarily not ready.", None),
-        80_000..=80_014 => ("There have been too many calls to this ad-account.", None),
-        _ => ("Unknown error", None),
     }
 }
 
@@ -248,10 +227,11 @@ mod tests {
         );
         let refusal = Refusal {
             transient: Some(false),
-            title: Some("Event Timestamp Too Old"),
-            says: Some("Says \"so\".".to_owned()),
+            title: Some("Event Timestamp Too Old".into()),
+            says: Some("Says \"so\".".into()),
             rule: Some("never told"),
-            ..Refusal::of_code(400, 100, Some(2_804_003))
+            subcode: Some(2_804_003),
+            ..Refusal::new(400, 100, "Invalid parameter")
         };
         assert_eq!(
             refusal.body("Atrace"),
@@ -272,28 +252,23 @@ mod tests {
     }
 
     #[test]
-    fn old_and_missing_versions_roll_forward() {
-        for (asked, served) in [
-            (Some("v25.0"), "v25.0"),
-            (Some("v21.0"), "v21.0"),
-            (Some("v20.0"), "v21.0"),
-            (Some("v3.1"), "v21.0"),
-            (None, "v21.0"),
-        ] {
-            assert_eq!(served_version(asked), served, "{asked:?}");
-        }
-    }
-
-    #[test]
     fn usage_headers_are_json() {
-        let app = Usage { percent: 28, minutes: None }.headers("7");
+        let app = Usage { call_count: 28, total_time: 25, total_cputime: 7, ..Usage::default() };
         assert_eq!(
-            app,
-            [("x-app-usage", r#"{"call_count":28,"total_cputime":28,"total_time":28}"#.to_owned())]
+            app.headers("7"),
+            [("x-app-usage", r#"{"call_count":28,"total_cputime":7,"total_time":25}"#.to_owned())]
         );
-        let both = Usage { percent: 100, minutes: Some(19) }.headers("7");
-        let read: serde_json::Value = serde_json::from_str(&both[1].1).unwrap();
-        assert_eq!(read["7"][0]["estimated_time_to_regain_access"], 19);
+        let account = Some(AccountUsage { percent: 9, reset_seconds: 100 });
+        let all = Usage { minutes: Some(19), account, ..app }.headers("7");
+        let read = |at: usize| -> serde_json::Value { serde_json::from_str(&all[at].1).unwrap() };
+        assert_eq!(all[1].0, "x-business-use-case-usage");
+        assert_eq!(read(1)["7"][0]["estimated_time_to_regain_access"], 19);
+        assert_eq!(read(1)["7"][0]["call_count"], 28);
+        assert_eq!(all[2].0, "x-ad-account-usage");
+        assert_eq!(
+            (&read(2)["acc_id_util_pct"], &read(2)["reset_time_duration"]),
+            (&9.into(), &100.into())
+        );
     }
 
     #[test]

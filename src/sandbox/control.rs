@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
@@ -18,38 +18,11 @@ use serde_json::json;
 
 use super::Sandbox;
 use super::answer::clip;
+use super::duplicates;
 use super::faults::Script;
+use super::manual::{self, ROUTES};
 use super::memory::ArrivedEvent;
-
-const ROUTES: [&str; 9] = [
-    "POST /{version}/{dataset_id}/events",
-    "POST /{dataset_id}/events",
-    "GET /sandbox/events",
-    "DELETE /sandbox/events",
-    "GET /sandbox/requests",
-    "GET /sandbox/faults",
-    "POST /sandbox/faults",
-    "DELETE /sandbox/faults",
-    "GET /",
-];
-
-const ABOUT: &str = "\
-Tillpost sandbox: a local stand-in for Meta's Conversions API.
-
-Point your sender at this address instead of https://graph.facebook.com and POST to
-/{version}/{dataset_id}/events with any token. It answers as Meta does, right and wrong:
-one bad event refuses the whole request, with Meta's code, subcode and sentence.
-Nothing leaves this machine.
-
-  /sandbox/events    GET what arrived, newest last (?event_id= &event_name= &dataset_id= &limit=)
-                     DELETE forgets it
-  /sandbox/requests  GET every request and the answer it got
-  /sandbox/faults    POST faults on order, GET what is left of them, DELETE clears them
-                     {\"faults\":[{\"do\":\"throttle\",\"times\":2},{\"do\":\"reset\",\"times\":1}]}
-                     throttle, fail, stall, reset, wrong_json, html, refuse_event,
-                     refuse_event_id, token_revoked, dataset_missing, usage
-  /                  GET this page
-";
+use super::rules::Warning;
 
 /// What `GET /sandbox/events` was asked for.
 #[derive(Debug, Default, PartialEq)]
@@ -60,8 +33,8 @@ struct Filter {
     limit: Option<usize>,
 }
 
-pub(crate) async fn about() -> &'static str {
-    ABOUT
+pub(crate) async fn about() -> String {
+    manual::page()
 }
 
 pub(crate) async fn list_events(State(sandbox): State<Sandbox>, uri: Uri) -> Response {
@@ -69,6 +42,18 @@ pub(crate) async fn list_events(State(sandbox): State<Sandbox>, uri: Uri) -> Res
         Ok(filter) => {
             let (events, received) = sandbox.snapshot();
             json_text(StatusCode::OK, list_of(&filter, &events, received))
+        }
+        Err(mistakes) => wrong("the question was not understood", &mistakes),
+    }
+}
+
+pub(crate) async fn list_duplicates(State(sandbox): State<Sandbox>, uri: Uri) -> Response {
+    match Filter::read(uri.query().unwrap_or_default()) {
+        Ok(filter) => {
+            let (events, _) = sandbox.snapshot();
+            let mut found = duplicates::find(events.iter().filter(|event| filter.takes(event)));
+            found.truncate(filter.limit.unwrap_or(usize::MAX));
+            json_value(StatusCode::OK, &json!({"duplicates": found}))
         }
         Err(mistakes) => wrong("the question was not understood", &mistakes),
     }
@@ -118,7 +103,7 @@ pub(crate) async fn unknown_route(request: Request) -> Response {
     json_value(StatusCode::NOT_FOUND, &json!({"error": error, "routes": ROUTES}))
 }
 
-pub(crate) async fn wrong_method(request: Request) -> Response {
+pub(crate) fn wrong_method(request: &Request) -> Response {
     let (method, path) = (request.method(), clip(request.uri().path()));
     let error = format!("{path} does not take {method}");
     json_value(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": error, "routes": ROUTES}))
@@ -126,7 +111,12 @@ pub(crate) async fn wrong_method(request: Request) -> Response {
 
 /// A response of JSON text that is already written.
 pub(crate) fn json_text(status: StatusCode, text: String) -> Response {
-    (status, [(CONTENT_TYPE, "application/json; charset=UTF-8")], text).into_response()
+    json_body(status, Body::from(text))
+}
+
+/// A response of JSON text that comes in its own time.
+pub(crate) fn json_body(status: StatusCode, body: Body) -> Response {
+    (status, [(CONTENT_TYPE, "application/json; charset=UTF-8")], body).into_response()
 }
 
 impl Filter {
@@ -173,8 +163,10 @@ fn list_of(filter: &Filter, events: &[Arc<ArrivedEvent>], received: u64) -> Stri
     }
     let kept = events.len();
     let dropped = received - kept as u64;
+    let duplicates = events.iter().filter(|event| event.seen > 1).count();
+    let counts = format!("\"kept\":{kept},\"dropped\":{dropped},\"duplicates\":{duplicates}");
     // Writing to a `String` does not fail.
-    let _ = write!(text, "],\"received\":{received},\"kept\":{kept},\"dropped\":{dropped}}}");
+    let _ = write!(text, "],\"received\":{received},{counts}}}");
     text
 }
 
@@ -188,6 +180,7 @@ fn write_event(text: &mut String, event: &ArrivedEvent) {
         request: event.request,
         seen: event.seen,
         test_event_code: event.test_event_code.as_deref(),
+        warnings: &event.warnings,
     };
     let object = event.raw.trim_end();
     text.push_str(object.strip_suffix('}').unwrap_or(object));
@@ -206,6 +199,8 @@ struct About<'a> {
     seen: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     test_event_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [Warning],
 }
 
 fn json_value(status: StatusCode, value: &impl Serialize) -> Response {
@@ -236,6 +231,7 @@ mod tests {
             request: 7,
             seen: 1,
             test_event_code: None,
+            warnings: vec![],
         })
     }
 

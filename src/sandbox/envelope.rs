@@ -3,8 +3,7 @@
 //! In: path, headers and body of a `POST`. Out: an [`Address`] and an [`Envelope`] whose events are
 //! slices of the body. Both of Meta's body forms are read: JSON, where `data` is a list of objects
 //! or of JSON-encoded strings, and a form, where `data` is such a list as text. Deliberately absent:
-//! judging the events, and the forms `multipart/form-data` and gzip. Source: CAPI/using-the-api,
-//! meta-capi.md 1.1.
+//! judging the events, and bytes (`body.rs`). Source: CAPI/using-the-api, meta-capi.md 1.1.
 
 mod data;
 
@@ -12,22 +11,28 @@ use std::borrow::Cow;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
+use axum::http::Method;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::Refusal;
+use super::body::{Form, Received, receive};
+use super::version::{self, is_version};
 use data::Data;
 
-/// One call of the events route, as it came in.
+/// One call of Meta's part of the routes, as it came in.
 pub(crate) struct Call {
+    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) bearer: Option<String>,
     pub(crate) content_type: String,
+    /// Length of the body as it was sent.
+    pub(crate) bytes: usize,
     /// The body, or why it could not be read to its end.
-    pub(crate) body: Result<Bytes, Refusal>,
+    pub(crate) body: Result<Received, Refusal>,
 }
 
 /// Where a call goes.
@@ -35,13 +40,15 @@ pub(crate) struct Call {
 pub(crate) struct Address {
     /// As asked for, `v25.0`; `None` for an unversioned call.
     pub(crate) version: Option<String>,
+    /// The version that answers.
+    pub(crate) served: String,
     pub(crate) dataset: String,
 }
 
 /// A body of either form, before its JSON is read.
 pub(crate) enum Body<'a> {
     Json(&'a str),
-    Form { token: Option<String>, test_event_code: Option<String>, data: Option<String> },
+    Form(Cow<'a, Form>),
     Unreadable(Refusal),
 }
 
@@ -55,41 +62,51 @@ pub(crate) struct Envelope<'a> {
 
 impl Call {
     /// Takes what the judgement needs out of a request.
-    pub(crate) fn new(head: &Parts, body: Result<Bytes, BytesRejection>) -> Self {
+    pub(crate) async fn new(head: &Parts, body: Result<Bytes, BytesRejection>) -> Self {
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let bearer = header(AUTHORIZATION).and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
         });
         Self {
+            method: head.method.clone(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
             bearer,
             content_type: header(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
-            body: body.map_err(|rejection| {
-                Refusal::new(rejection.status().as_u16(), 1, "The request body cannot be read")
-            }),
+            bytes: body.as_ref().map_or(0, Bytes::len),
+            body: receive(head, body).await,
         }
     }
 
-    /// Where the call goes.
+    /// Where the call goes at `now` (Unix seconds). A slash at the end of the path changes nothing.
     ///
     /// # Errors
-    /// Meta's answer to a version that is none, or an id that is not made of digits.
-    pub(crate) fn address(&self) -> Result<Address, Refusal> {
-        let steps: Vec<&str> = self.path.trim_start_matches('/').split('/').collect();
-        let (version, dataset) = match steps[..] {
-            [version, dataset, "events"] => (Some(version), dataset),
-            [dataset, "events"] => (None, dataset),
-            _ => return Err(Refusal::path_unknown(&self.path)),
+    /// Meta's answer to a version it never had, an id that is not made of digits, a path that leads
+    /// nowhere, and a method other than `POST`.
+    pub(crate) fn address(&self, now: i64) -> Result<Address, Refusal> {
+        let path = self.path.trim_start_matches('/');
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let steps: Vec<&str> = path.split('/').collect();
+        let (version, steps) = match steps.as_slice() {
+            [version, rest @ ..] if is_version(version) => (Some(*version), rest),
+            all => (None, all),
         };
-        if !version.is_none_or(is_version) {
-            return Err(Refusal::path_unknown(&format!("/{dataset}/events")));
+        let (dataset, is_edge) = match steps {
+            [dataset, "events"] => (*dataset, true),
+            [object] if is_id(object) => (*object, false),
+            [_, dataset, "events"] => {
+                return Err(Refusal::path_unknown(&format!("/{dataset}/events")));
+            }
+            _ => return Err(Refusal::path_unknown(&format!("/{}", steps.join("/")))),
+        };
+        if !(is_edge && is_id(dataset) && self.method == Method::POST) {
+            return Err(Refusal::object_missing(&self.method, dataset));
         }
-        if dataset.is_empty() || !dataset.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Refusal::dataset_missing(dataset));
-        }
-        Ok(Address { version: version.map(str::to_owned), dataset: dataset.to_owned() })
+        let served = version::served(version, now);
+        let served = served.ok_or_else(|| Refusal::path_unknown(&format!("/{dataset}/events")))?;
+        let (version, dataset) = (version.map(str::to_owned), dataset.to_owned());
+        Ok(Address { version, served, dataset })
     }
 
     /// The token outside the body: the header's, else the query's.
@@ -104,16 +121,13 @@ impl Call {
     /// The body in the form its type says; without a type it is told by its first letter.
     pub(crate) fn read_body(&self) -> Body<'_> {
         let bytes = match &self.body {
-            Ok(bytes) => bytes,
+            Ok(Received::Bytes(bytes)) => bytes,
+            Ok(Received::Form(form)) => return Body::Form(Cow::Borrowed(form)),
             Err(refusal) => return Body::Unreadable(refusal.clone()),
         };
         let Ok(text) = std::str::from_utf8(bytes) else { return Body::Unreadable(not_json()) };
         if self.content_type.starts_with("application/x-www-form-urlencoded") {
             read_form(text)
-        } else if self.content_type.starts_with("multipart/") {
-            Body::Unreadable(Refusal::of_request(
-                "The sandbox reads application/json and application/x-www-form-urlencoded",
-            ))
         } else if self.content_type.contains("json") || text.trim_start().starts_with('{') {
             Body::Json(text)
         } else {
@@ -127,10 +141,10 @@ impl Body<'_> {
     pub(crate) fn open(&self) -> Envelope<'_> {
         match self {
             Self::Json(text) => open_json(text),
-            Self::Form { token, test_event_code, data } => Envelope {
-                token: token.as_deref().map(Cow::Borrowed),
-                test_event_code: test_event_code.as_deref().map(Cow::Borrowed),
-                events: match data {
+            Self::Form(form) => Envelope {
+                token: form.token.as_deref().map(Cow::Borrowed),
+                test_event_code: form.test_event_code.as_deref().map(Cow::Borrowed),
+                events: match &form.data {
                     Some(data) => serde_json::from_str(data).unwrap_or(Data::Other).events(),
                     None => Err(no_data()),
                 },
@@ -147,16 +161,11 @@ impl Envelope<'_> {
 }
 
 fn read_form(text: &str) -> Body<'static> {
-    let (mut token, mut test_event_code, mut data) = (None, None, None);
+    let mut form = Form::default();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        match &*name {
-            "access_token" => token = Some(value.into_owned()),
-            "test_event_code" => test_event_code = Some(value.into_owned()),
-            "data" => data = Some(value.into_owned()),
-            _ => {}
-        }
+        form.set(&name, value.into_owned());
     }
-    Body::Form { token, test_event_code, data }
+    Body::Form(Cow::Owned(form))
 }
 
 fn open_json(text: &str) -> Envelope<'_> {
@@ -182,12 +191,9 @@ fn no_data() -> Refusal {
     Refusal::of_request("The parameter data is required")
 }
 
-/// Whether text reads `v25.0`.
-fn is_version(text: &str) -> bool {
-    let numbers = text.strip_prefix('v').and_then(|rest| rest.split_once('.'));
-    let is_number =
-        |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    numbers.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
+/// Whether text can be the id of an object: digits only.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[derive(Deserialize)]
@@ -203,14 +209,17 @@ struct JsonBody<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::rules::cases::NOW;
 
     fn call(content_type: &str, body: &str) -> Call {
         Call {
+            method: Method::POST,
             path: "/v25.0/7/events".to_owned(),
             query: String::new(),
             bearer: None,
             content_type: content_type.to_owned(),
-            body: Ok(Bytes::copy_from_slice(body.as_bytes())),
+            bytes: body.len(),
+            body: Ok(Received::Bytes(Bytes::copy_from_slice(body.as_bytes()))),
         }
     }
 
@@ -223,22 +232,32 @@ mod tests {
 
     #[test]
     fn addresses() {
-        let address = |path: &str| Call { path: path.to_owned(), ..call("", "") }.address();
-        let right = |version: Option<&str>| {
-            let version = version.map(str::to_owned);
-            Ok(Address { version, dataset: "1234567890".to_owned() })
+        let address = |path: &str| Call { path: path.to_owned(), ..call("", "") }.address(NOW);
+        let right = |version: Option<&str>, served: &str| {
+            let (version, served) = (version.map(str::to_owned), served.to_owned());
+            Ok(Address { version, served, dataset: "1234567890".to_owned() })
         };
-        assert_eq!(address("/v25.0/1234567890/events"), right(Some("v25.0")));
-        assert_eq!(address("/1234567890/events"), right(None));
+        assert_eq!(address("/v25.0/1234567890/events"), right(Some("v25.0"), "v25.0"));
+        assert_eq!(address("/v25.0/1234567890/events/"), right(Some("v25.0"), "v25.0"));
+        assert_eq!(address("/v19.0/1234567890/events"), right(Some("v19.0"), "v20.0"));
+        assert_eq!(address("/1234567890/events"), right(None, "v20.0"));
         for (path, code, subcode) in [
             ("/25.0/7/events", 2500, None),
             ("/v25/7/events", 2500, None),
             ("/v25.x/7/events", 2500, None),
             ("/v9999.0/7/events", 2500, None),
+            ("/v27.0/7/events", 2500, None),
+            ("/v25.1/7/events", 2500, None),
             ("/v25.0/shop/events", 100, Some(33)),
             ("/v25.0//events", 100, Some(33)),
             ("/act_7/events", 100, Some(33)),
             ("/v25.0/7/event", 2500, None),
+            ("/v25.0/v25.0/7/events", 2500, None),
+            ("/v25.0/7/events//", 2500, None),
+            ("/v25.0/7", 100, Some(33)),
+            ("/7/", 100, Some(33)),
+            ("/v25.0", 2500, None),
+            ("/shop", 2500, None),
             ("/", 2500, None),
         ] {
             let refusal = address(path).unwrap_err();
@@ -247,6 +266,21 @@ mod tests {
                 (400, code, subcode),
                 "{path}"
             );
+        }
+    }
+
+    #[test]
+    fn other_methods_find_no_object() {
+        for (method, path, says) in [
+            (Method::GET, "/v25.0/7", "Unsupported get request. Object with ID '7'"),
+            (Method::GET, "/v25.0/7/events", "Unsupported get request. Object with ID '7'"),
+            (Method::DELETE, "/7/events", "Unsupported delete request. Object with ID '7'"),
+            (Method::POST, "/v25.0/7", "Unsupported post request. Object with ID '7'"),
+            (Method::GET, "/v25.0/7/evnts", "Unknown path components: /7/evnts"),
+        ] {
+            let call = Call { method, path: path.to_owned(), ..call("", "") };
+            let refusal = call.address(NOW).unwrap_err();
+            assert!(refusal.message.starts_with(says), "{path}: {}", refusal.message);
         }
     }
 
@@ -287,11 +321,6 @@ mod tests {
             (form, "data=%5B%7B", array),
             (form, "data=%zz", array),
             ("", "", required),
-            (
-                "multipart/form-data; boundary=x",
-                "--x",
-                "(#100) The sandbox reads application/json and application/x-www-form-urlencoded",
-            ),
         ] {
             assert_eq!(
                 events(content_type, body),
@@ -304,7 +333,8 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_text_is_not_json() {
-        let call = Call { body: Ok(Bytes::from_static(&[0x7B, 0xFF])), ..call("", "") };
+        let call =
+            Call { body: Ok(Received::Bytes(Bytes::from_static(&[0x7B, 0xFF]))), ..call("", "") };
         assert_eq!(call.read_body().open().events, Err(not_json()));
     }
 

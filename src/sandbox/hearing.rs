@@ -7,15 +7,13 @@
 
 use std::borrow::Cow;
 
-use axum::body::Bytes;
-
 use super::Settings;
-use super::answer::Refusal;
+use super::answer::{Refusal, clip};
 use super::envelope::{Address, Call, Envelope};
 use super::faults::{Act, Subject};
 use super::json::Json;
 use super::memory::Arrival;
-use super::rules::{self, SCHEMA};
+use super::rules::{self, Event, SCHEMA, Warning};
 
 /// Most events of one request.
 ///
@@ -27,23 +25,34 @@ pub const EVENTS_MAX: usize = 1_000;
 /// but brackets from filling the memory.
 const EVENT_MAX_BYTES: usize = 1_048_576;
 
+/// Most warnings of one request that its record keeps.
+const WARNINGS_MAX: usize = 20;
+
 /// What a call came to.
 #[derive(Debug)]
 pub(crate) struct Hearing {
     pub(crate) address: Option<Address>,
+    pub(crate) method: String,
+    /// Clipped, and without the query, which may hold a token.
+    pub(crate) path: String,
     pub(crate) bytes: usize,
     pub(crate) events: usize,
     /// The first three.
     pub(crate) event_ids: Vec<String>,
     pub(crate) test_event_code: Option<String>,
     pub(crate) fault: Option<Act>,
-    /// The events to remember, or Meta's answer to a wrong request.
+    /// What is wrong with the events that Meta may take; the first [`WARNINGS_MAX`].
+    pub(crate) warnings: Vec<Warning>,
+    /// The refusal that the fault orders, where it orders one, whatever the rules say.
+    pub(crate) ordered: Option<Refusal>,
+    /// What the rules say: the events to remember, or Meta's answer to a wrong request.
     pub(crate) verdict: Result<Vec<Arrival>, Refusal>,
 }
 
 /// The events of a request, each read once: their ids, and the verdict on all of them.
 struct Reading<'a> {
     ids: Vec<Option<Cow<'a, str>>>,
+    warnings: Vec<Warning>,
     verdict: Result<Vec<Arrival>, Refusal>,
 }
 
@@ -56,27 +65,29 @@ pub(crate) fn hear(
 ) -> Hearing {
     let body = call.read_body();
     let envelope = body.open();
-    let reading = read_events(&envelope, now);
+    let reading = read_events(&envelope, (now, settings.strict));
     let mut hearing = Hearing {
         address: None,
-        bytes: call.body.as_ref().map_or(0, Bytes::len),
+        method: clip(call.method.as_str()).to_owned(),
+        path: clip(&call.path).to_owned(),
+        bytes: call.bytes,
         events: envelope.events.as_ref().map_or(0, Vec::len),
         event_ids: reading.ids.iter().flatten().take(3).map(ToString::to_string).collect(),
         test_event_code: envelope.test_event_code.as_deref().map(str::to_owned),
         fault: None,
+        warnings: reading.warnings,
+        ordered: None,
         verdict: Ok(Vec::new()),
     };
-    let address = match call.address() {
+    let address = match call.address(now) {
         Ok(address) => address,
         Err(refusal) => return Hearing { verdict: Err(refusal), ..hearing },
     };
     let event_ids = reading.ids.iter().map(Option::as_deref).collect();
     let subject = Subject { dataset: &address.dataset, event_ids };
     hearing.fault = fault(&subject);
-    hearing.verdict = match hearing.fault.as_ref().and_then(|act| act.refusal(&subject)) {
-        Some(refusal) => Err(refusal),
-        None => admit(call, &envelope, &address, settings).and(reading.verdict),
-    };
+    hearing.ordered = hearing.fault.as_ref().and_then(|act| act.refusal(&subject));
+    hearing.verdict = admit(call, &envelope, &address, settings).and(reading.verdict);
     hearing.address = Some(address);
     hearing
 }
@@ -103,37 +114,43 @@ fn admit(
     }
 }
 
-fn read_events<'a>(envelope: &'a Envelope<'_>, now: i64) -> Reading<'a> {
+fn read_events<'a>(envelope: &'a Envelope<'_>, by: (i64, bool)) -> Reading<'a> {
+    let refused = |refusal| Reading { ids: vec![], warnings: vec![], verdict: Err(refusal) };
     let texts = match &envelope.events {
         Ok(texts) => texts,
-        Err(refusal) => return Reading { ids: Vec::new(), verdict: Err(refusal.clone()) },
+        Err(refusal) => return refused(refusal.clone()),
     };
-    let refused = |says| Reading { ids: Vec::new(), verdict: Err(Refusal::of_request(says)) };
     if texts.is_empty() {
-        return refused("param data must be non-empty.");
+        return refused(Refusal::of_request("param data must be non-empty."));
     }
     if texts.len() > EVENTS_MAX {
-        return refused("param data must have at most 1000 events.");
+        return refused(Refusal::of_request("param data must have at most 1000 events."));
     }
     let mut ids = Vec::with_capacity(texts.len());
+    let mut warnings = Vec::new();
     let mut verdict = Ok(Vec::with_capacity(texts.len()));
     for (index, text) in texts.iter().enumerate() {
-        let (id, judged) = read_event(text, index, now, verdict.is_ok());
+        let (id, judged) = read_event(text, index, by, verdict.is_ok());
         ids.push(id);
         match (&mut verdict, judged) {
-            (Ok(arrivals), Ok(arrival)) => arrivals.extend(arrival),
+            (Ok(arrivals), Ok(arrival)) => {
+                let room = WARNINGS_MAX.saturating_sub(warnings.len());
+                let found = arrival.iter().flat_map(|arrival| &arrival.warnings);
+                warnings.extend(found.take(room).cloned());
+                arrivals.extend(arrival);
+            }
             (Ok(_), Err(refusal)) => verdict = Err(refusal),
             (Err(_), _) => {}
         }
     }
-    Reading { ids, verdict }
+    Reading { ids, warnings, verdict }
 }
 
 /// The id of one event, and, as long as a verdict is wanted, what it becomes.
 fn read_event(
     text: &str,
     index: usize,
-    now: i64,
+    by: (i64, bool),
     wanted: bool,
 ) -> (Option<Cow<'_, str>>, Result<Option<Arrival>, Refusal>) {
     if text.len() > EVENT_MAX_BYTES {
@@ -142,34 +159,32 @@ fn read_event(
     }
     let tree = Json::read(text).unwrap_or(Json::Null);
     let judged = if wanted {
-        rules::judge(&tree, index, now).map(|()| arrival(&tree, text))
+        rules::judge(&tree, index, by).map(|warnings| arrival(&tree, text, warnings))
     } else {
         Ok(None)
     };
     (into_id(tree), judged)
 }
 
-fn arrival(tree: &Json<'_>, text: &str) -> Option<Arrival> {
-    let event = tree.object()?;
-    let word = |key| event.get(key).and_then(Json::text).map(str::to_owned);
-    let time = event.get("event_time").and_then(Json::whole)?;
+fn arrival(tree: &Json<'_>, text: &str, warnings: Vec<Warning>) -> Option<Arrival> {
+    let event = Event::new(tree.object()?, 0, 0);
+    let id = event.body.get("event_id");
+    let id =
+        id.and_then(|id| id.text().map(str::to_owned).or_else(|| Some(id.whole()?.to_string())));
     Some(Arrival {
-        event_name: word("event_name")?,
-        event_id: word("event_id").filter(|id| !id.is_empty()),
-        event_time: i64::try_from(time).ok()?,
+        event_name: event.name?.to_owned(),
+        event_id: id.filter(|id| !id.is_empty()),
+        event_time: i64::try_from(event.time()?).ok()?,
         raw: text.to_owned(),
+        warnings,
     })
 }
 
 fn into_id(tree: Json<'_>) -> Option<Cow<'_, str>> {
     match tree.into_member("event_id")? {
         Json::Text(id) => Some(id),
-        Json::Null
-        | Json::Bool(_)
-        | Json::Whole(_)
-        | Json::Fraction(_)
-        | Json::List(_)
-        | Json::Object(_) => None,
+        Json::Whole(id) => Some(id.to_string().into()),
+        Json::Null | Json::Bool(_) | Json::Fraction(_) | Json::List(_) | Json::Object(_) => None,
     }
 }
 
@@ -177,18 +192,22 @@ fn into_id(tree: Json<'_>) -> Option<Cow<'_, str>> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use axum::body::Bytes;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::sandbox::body::Received;
     use crate::sandbox::rules::cases::{NOW, right, with};
 
     fn call(body: &str) -> Call {
         Call {
+            method: axum::http::Method::POST,
             path: "/v25.0/7/events".to_owned(),
             query: String::new(),
             bearer: Some("token".to_owned()),
             content_type: "application/json".to_owned(),
-            body: Ok(Bytes::copy_from_slice(body.as_bytes())),
+            bytes: body.len(),
+            body: Ok(Received::Bytes(Bytes::copy_from_slice(body.as_bytes()))),
         }
     }
 
@@ -290,6 +309,7 @@ mod tests {
                 event_id: Some("DEFAULT.ABC".to_owned()),
                 event_time: NOW,
                 raw: text.clone(),
+                warnings: vec![],
             };
             assert_eq!(arrivals, [expect]);
         }
@@ -315,9 +335,11 @@ mod tests {
             assert_eq!(subject.event_ids, [Some("DEFAULT.ABC"), None, Some("DEFAULT.ABC")]);
             Some(Act::TokenRevoked)
         });
-        assert_eq!(refusal(&hearing), Some((400, 190, Some(460))));
-        let passing = |_: &Subject<'_>| Some(Act::Usage { percent: 1, retry_minutes: None });
+        assert_eq!(hearing.ordered.as_ref().map(|refusal| refusal.code), Some(190));
+        assert_eq!(refusal(&hearing), Some((400, 100, Some(2_804_019))), "the rules' own verdict");
+        let passing = |_: &Subject<'_>| Some(Act::Drip { ms: 0 });
         let hearing = hear(&call, &Settings::default(), NOW, passing);
+        assert_eq!(hearing.ordered, None);
         assert_eq!(refusal(&hearing), Some((400, 100, Some(2_804_019))));
     }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::rules::Warning;
+
 /// An event the sandbox accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArrivedEvent {
@@ -35,6 +37,8 @@ pub struct ArrivedEvent {
     pub seen: u64,
     /// `test_event_code` of the request, where one was sent.
     pub test_event_code: Option<Arc<str>>,
+    /// What is wrong with it although it was accepted.
+    pub warnings: Vec<Warning>,
 }
 
 /// One request and its answer.
@@ -44,6 +48,10 @@ pub struct RequestRecord {
     pub number: u64,
     /// When it arrived, in Unix seconds of the sandbox's clock.
     pub received_at: i64,
+    /// HTTP method.
+    pub method: String,
+    /// The path as asked for, at most 100 characters of it and without the query.
+    pub path: String,
     /// The dataset, where the path named one.
     pub dataset_id: Option<String>,
     /// The Graph version as asked for; `None` for an unversioned call.
@@ -52,18 +60,27 @@ pub struct RequestRecord {
     pub events: usize,
     /// Events of it that were remembered: all or none.
     pub accepted: usize,
+    /// Those of them whose dataset, name and id had been seen before.
+    pub seen_before: usize,
+    /// What was really answered.
+    pub answer: Answered,
     /// HTTP status answered; 0 where the connection was cut without an answer.
     pub status: u16,
-    /// Meta's `code`, where an error was answered.
+    /// Meta's `code`, where an error of Meta's was answered.
     pub code: Option<i64>,
     /// Meta's `error_subcode`.
     pub subcode: Option<u32>,
     /// Meta's `error_user_title`.
-    pub title: Option<&'static str>,
+    pub title: Option<String>,
     /// The sentence that says what is wrong: `error_user_msg`, else `message`.
     pub says: Option<String>,
-    /// Name of the sandbox's rule that was broken.
+    /// Name of the sandbox's rule that was answered to.
     pub rule: Option<&'static str>,
+    /// What the rules have against the request, whatever was answered; `None` for a right one.
+    pub verdict: Option<Objection>,
+    /// What is wrong with its events although Meta may take them; the first 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// Name of the scripted fault it met.
     pub fault: Option<&'static str>,
     /// `fbtrace_id` of the answer.
@@ -76,6 +93,40 @@ pub struct RequestRecord {
     pub test_event_code: Option<String>,
 }
 
+/// What a client got to see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answered {
+    /// Meta's success body.
+    Success,
+    /// Meta's error envelope.
+    Error,
+    /// JSON that breaks off.
+    WrongJson,
+    /// A page of HTML.
+    Html,
+    /// A status without a body.
+    Empty,
+    /// A head, and a body that the connection's end cut short.
+    Cut,
+    /// Nothing: the connection was closed.
+    #[default]
+    Nothing,
+}
+
+/// Why the rules refuse a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Objection {
+    /// Meta's `code`.
+    pub code: i64,
+    /// Meta's `error_subcode`.
+    pub subcode: Option<u32>,
+    /// Name of the sandbox's rule, where it is one about an event.
+    pub rule: Option<&'static str>,
+    /// What is wrong.
+    pub says: String,
+}
+
 /// An accepted event on its way into memory.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
@@ -83,6 +134,7 @@ pub(crate) struct Arrival {
     pub(crate) event_id: Option<String>,
     pub(crate) event_time: i64,
     pub(crate) raw: String,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Everything remembered.
@@ -124,8 +176,12 @@ impl Memory {
         }
     }
 
-    /// Remembers a request and the events it brought.
-    pub(crate) fn add(&mut self, record: Arc<RequestRecord>, arrivals: Vec<Arrival>) {
+    /// Remembers a request and the events it brought, and counts those that were seen before.
+    pub(crate) fn add(
+        &mut self,
+        mut record: RequestRecord,
+        arrivals: Vec<Arrival>,
+    ) -> Arc<RequestRecord> {
         let dataset_id: Arc<str> = record.dataset_id.as_deref().unwrap_or_default().into();
         let version: Arc<str> = record.version.as_deref().unwrap_or_default().into();
         let test_event_code: Option<Arc<str>> = record.test_event_code.as_deref().map(Arc::from);
@@ -141,18 +197,22 @@ impl Memory {
                 request: record.number,
                 seen: 1,
                 test_event_code: test_event_code.clone(),
+                warnings: arrival.warnings,
             };
             event.seen = self.seen.add(&event);
+            record.seen_before += usize::from(event.seen > 1);
             self.events.push_back(Arc::new(event));
             self.received += 1;
             if self.events.len() > self.keep_events {
                 self.forget_oldest();
             }
         }
-        self.requests.push_back(record);
+        let record = Arc::new(record);
+        self.requests.push_back(Arc::clone(&record));
         if self.requests.len() > self.keep_requests {
             self.requests.pop_front();
         }
+        record
     }
 
     /// The kept events, newest last.
@@ -215,13 +275,14 @@ mod tests {
 
     fn arrival(name: &str, id: Option<&str>) -> Arrival {
         let (event_name, event_id) = (name.to_owned(), id.map(str::to_owned));
-        Arrival { event_name, event_id, event_time: 5, raw: format!("{{\"n\":\"{name}\"}}") }
+        let raw = format!("{{\"n\":\"{name}\"}}");
+        Arrival { event_name, event_id, event_time: 5, raw, warnings: vec![] }
     }
 
     fn add(memory: &mut Memory, number: u64, dataset: &str, arrivals: Vec<Arrival>) {
         let dataset_id = Some(dataset.to_owned());
         let record = RequestRecord { number, dataset_id, ..RequestRecord::default() };
-        memory.add(Arc::new(record), arrivals);
+        memory.add(record, arrivals);
     }
 
     #[test]
@@ -233,6 +294,8 @@ mod tests {
         add(&mut memory, 4, "7", vec![arrival("Lead", Some("a")), arrival("Purchase", Some("a"))]);
         let seen: Vec<u64> = memory.events().iter().map(|event| event.seen).collect();
         assert_eq!(seen, [1, 1, 2, 1, 1, 1, 3]);
+        let before: Vec<usize> = memory.requests().iter().map(|r| r.seen_before).collect();
+        assert_eq!(before, [0, 1, 0, 1]);
     }
 
     #[test]

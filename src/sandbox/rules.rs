@@ -7,8 +7,9 @@
 //! be worthless if it asked the first one. Sources are named as in meta-capi.md; `[D]` documented,
 //! `[S]` seen in Meta's code, `[R]` reported, `[A]` assumed by us where sources are silent.
 
+mod advice;
 mod app;
-mod complaint;
+pub(crate) mod complaint;
 mod contents;
 mod custom_data;
 mod event;
@@ -18,6 +19,8 @@ mod time;
 mod user_data;
 mod view;
 
+use serde::Serialize;
+
 use super::answer::Refusal;
 use super::json::Json;
 
@@ -25,10 +28,33 @@ pub use complaint::Complaint;
 pub(crate) use complaint::SCHEMA;
 pub(crate) use view::{Event, unexpected};
 
+/// How sure it is that Meta refuses what a rule forbids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strength {
+    /// Meta's pages demand it without exception, or Meta was seen to refuse.
+    Known,
+    /// The sources are silent, contradict each other, or say that Meta takes it all the same. Refused
+    /// where the sandbox is strict, else a warning.
+    Assumed,
+}
+
+/// Something about an event that Meta may take and that is wrong or unwise all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// Index of the event in its request.
+    pub event: usize,
+    /// Name of the rule or the advice.
+    pub rule: &'static str,
+    /// What is wrong.
+    pub says: String,
+}
+
 /// One row of the table: what Meta refuses, how it says so, and who says that it does.
 pub struct Rule {
     /// Fixed name, `part.what`: what the request log shows.
     pub name: &'static str,
+    /// How sure it is that Meta refuses.
+    pub strength: Strength,
     /// What Meta answers when the rule is broken.
     pub answers: &'static Complaint,
     /// Where the rule stands: page and mark as in meta-capi.md.
@@ -55,22 +81,34 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     PARTS.into_iter().flatten()
 }
 
-/// Judges the event at `index` of a request, at `now` (Unix seconds).
+/// Judges the event at `index` of a request, at `now` (Unix seconds), and says what else is wrong
+/// with it. Being strict, an assumed rule counts as a known one.
 ///
 /// # Errors
 /// The first rule it breaks.
-pub(crate) fn judge(event: &Json<'_>, index: usize, now: i64) -> Result<(), Refusal> {
+pub(crate) fn judge(
+    event: &Json<'_>,
+    index: usize,
+    (now, strict): (i64, bool),
+) -> Result<Vec<Warning>, Refusal> {
     let Some(body) = event.object() else {
         let says = format!("Param $['data'][{index}] must be an object");
         return Err(SCHEMA.refusal(says, "event.object"));
     };
     let event = Event::new(body, index, now);
+    let mut warnings = Vec::new();
     for rule in rules() {
-        if let Some(says) = (rule.check)(&event) {
+        let Some(says) = (rule.check)(&event) else { continue };
+        if strict || rule.strength == Strength::Known {
             return Err(rule.answers.refusal(says, rule.name));
         }
+        warnings.push(Warning { event: index, rule: rule.name, says });
     }
-    Ok(())
+    for advice in advice::ADVICE {
+        let says = (advice.check)(&event);
+        warnings.extend(says.map(|says| Warning { event: index, rule: advice.name, says }));
+    }
+    Ok(warnings)
 }
 
 /// What the tables of the parts are tested with: right events, and the verdict on a changed one.
@@ -120,15 +158,23 @@ pub(crate) mod cases {
     /// The rule an event breaks and the subcode Meta answers.
     pub(crate) fn verdict(event: &Value) -> Option<(&'static str, u32)> {
         let text = event.to_string();
-        let refusal = judge(&Json::read(&text).unwrap(), 0, NOW).err()?;
+        let refusal = judge(&Json::read(&text).unwrap(), 0, (NOW, true)).err()?;
         assert_eq!((refusal.status, refusal.code, refusal.transient), (400, 100, Some(false)));
         Some((refusal.rule.unwrap(), refusal.subcode.unwrap()))
+    }
+
+    /// The rules an event is warned by where the sandbox is not strict, or the one that refuses it.
+    pub(crate) fn lenient(event: &Value) -> Result<Vec<&'static str>, &'static str> {
+        let text = event.to_string();
+        let judged = judge(&Json::read(&text).unwrap(), 0, (NOW, false));
+        let warnings = judged.map_err(|refusal| refusal.rule.unwrap())?;
+        Ok(warnings.iter().map(|warning| warning.rule).collect())
     }
 
     /// What the refusal says.
     pub(crate) fn says(event: &Value) -> String {
         let text = event.to_string();
-        judge(&Json::read(&text).unwrap(), 0, NOW).unwrap_err().says.unwrap()
+        judge(&Json::read(&text).unwrap(), 0, (NOW, true)).unwrap_err().says.unwrap().into()
     }
 
     /// Asserts a table of changes to one right event: pointer, value, the rule broken or `""`.
@@ -147,7 +193,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::cases::{NOW, right, verdict, with};
+    use super::cases::{NOW, lenient, right, verdict, with};
     use super::*;
 
     #[test]
@@ -208,6 +254,38 @@ mod tests {
         assert!(missing.is_empty(), "rules without a broken event: {missing:?}");
     }
 
+    #[test]
+    fn an_assumed_rule_warns_unless_the_sandbox_is_strict() {
+        for (name, _, base, pointer, value) in broken_shapes().into_iter().chain(broken_parts()) {
+            let rule = rules().find(|rule| rule.name == name).unwrap();
+            let event = with(base, pointer, value);
+            let expect = match rule.strength {
+                Strength::Known => Err(name),
+                Strength::Assumed => Ok(Some(name)),
+            };
+            assert_eq!(lenient(&event).map(|rules| rules.first().copied()), expect, "{event}");
+        }
+    }
+
+    #[test]
+    fn what_the_sources_leave_open_is_assumed() {
+        let item = with(right("other"), "/custom_data/contents", json!([{"id": "a"}]));
+        let web = with(right("website"), "/user_data/client_user_agent", json!("Mozilla/5.0"));
+        for (base, pointer, value, rule) in [
+            (web, "/event_source_url", json!(null), "event_source_url.required"),
+            (right("other"), "/event_time", json!("2026-09-21T14:13:20Z"), "event_time.whole"),
+            (right("other"), "/custom_data/num_items", json!("2"), "num_items.whole"),
+            (item, "/custom_data/contents/0/quantity", json!("2"), "contents.quantity"),
+        ] {
+            assert_eq!(lenient(&with(base, pointer, value)), Ok(vec![rule]));
+        }
+        let old = with(right("other"), "/event_time", json!("2026-09-01T00:00:00Z"));
+        assert_eq!(lenient(&old), Err("event_time.too_old"), "a date is as old as a number");
+        let two = with(right("other"), "/event_id", json!(7));
+        let two = with(two, "/custom_data/num_items", json!("2"));
+        assert_eq!(lenient(&two), Ok(vec!["event_id.text", "num_items.whole"]));
+    }
+
     /// Rule, subcode, a right event, and the change that breaks it.
     type Row = (&'static str, u32, Value, &'static str, Value);
 
@@ -223,6 +301,7 @@ mod tests {
             schema("event_name.text", web(), "/event_name", json!(7)),
             schema("event_name.length", web(), "/event_name", json!("x".repeat(51))),
             schema("event_time.required", web(), "/event_time", json!(null)),
+            schema("event_time.kind", web(), "/event_time", json!(true)),
             schema("event_time.whole", web(), "/event_time", json!("2026-09-21")),
             schema("action_source.required", web(), "/action_source", json!(null)),
             schema("action_source.known", web(), "/action_source", json!("shop")),
@@ -255,6 +334,7 @@ mod tests {
         vec![
             ("user_data.lead_id", 2_804_036, web(), "/user_data/lead_id", json!(123)),
             ("user_data.hashed", 2_804_016, web(), "/user_data/ct", json!("paris")),
+            ("user_data.fbc", 2_804_001, web(), "/user_data/fbc", json!("IwAR2F4")),
             ("user_data.too_broad", 2_804_050, web(), "/user_data", json!({})),
             schema("app_data.object", app(), "/app_data", json!([])),
             ("app_data.tracking", 2_804_043, app(), "/app_data", json!(null)),
@@ -263,6 +343,7 @@ mod tests {
             ("value.purchase", 2_804_009, web(), "/custom_data", json!(null)),
             ("currency.purchase", 2_804_010, web(), "/custom_data/currency", json!("")),
             ("currency.known", 2_804_011, web(), "/custom_data/currency", json!("RS.")),
+            ("currency.other", 2_804_011, lead(), "/custom_data/currency", json!("RS.")),
             ("currency.with_value", 2_804_023, lead(), "/custom_data/currency", json!(null)),
             schema("content_ids.list", web(), "/custom_data/content_ids", json!("a,b")),
             schema("content_type.known", web(), "/custom_data/content_type", json!("x")),

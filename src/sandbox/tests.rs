@@ -171,24 +171,29 @@ fn every_way_to_send_a_token_and_a_body() {
     let bearer = "authorization: bearer t\r\ncontent-type: application/json\r\n";
     let data = format!("[{event}]");
     let text = json!({"data": [event], "access_token": "t"}).to_string();
+    let parts = "content-type: multipart/form-data; boundary=X\r\n";
+    let part = |name: &str, value: &str| {
+        format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
     for (path, head, body) in [
         ("/v25.0/7/events", bearer, format!("{{\"data\":{data}}}")),
         ("/v25.0/7/events?access_token=t", json_type, format!("{{\"data\":{data}}}")),
         ("/v26.0/7/events", "", text),
         ("/7/events", form, format!("access_token=t&data={}", encode(&data))),
         ("/7/events?access_token=t", form, format!("data={}", encode(&data))),
+        ("/7/events", parts, part("data", &data) + &part("access_token", "t") + "--X--\r\n"),
     ] {
         let answer = served.send("POST", path, head, &body).unwrap();
         assert_eq!(answer.status, 200, "{path} {head} {answer:?}");
     }
     let events = served.sandbox.events();
     assert!(events.iter().all(|arrived| arrived.raw == event));
-    assert_eq!(events.iter().map(|event| event.seen).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(events.iter().map(|event| event.seen).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     let versions: Vec<_> = events.iter().map(|event| &*event.version).collect();
-    assert_eq!(versions, ["v25.0", "v25.0", "v26.0", "", ""]);
+    assert_eq!(versions, ["v25.0", "v25.0", "v26.0", "", "", ""]);
     let answer = served.send("POST", "/7/events", form, "data=[]").unwrap();
     assert_eq!(answer.error(), (400, 104, 0));
-    assert_eq!(answer.header("facebook-api-version"), Some("v21.0"));
+    assert_eq!(answer.header("facebook-api-version"), Some("v20.0"));
 }
 
 #[test]
@@ -204,6 +209,36 @@ fn one_wrong_event_refuses_the_request_and_nothing_is_remembered() {
     assert_eq!((record.code, record.subcode), (Some(100), Some(2_804_011)));
     assert_eq!(record.rule, Some("currency.known"));
     assert_eq!(record.event_ids, ["a", "b", "DEFAULT.ABC"]);
+}
+
+#[test]
+fn what_is_only_assumed_is_refused_or_warned_of() {
+    let event = with(right("website"), "/event_source_url", json!(null));
+    let event = with(event, "/user_data/client_user_agent", json!("Mozilla/5.0"));
+    let served = Served::new();
+    assert_eq!(served.post(std::slice::from_ref(&event)).error(), (400, 100, 2_804_019));
+    let served = Served::with(Settings { strict: false, ..Settings::default() });
+    let answer = served.post(&[right("other"), event]);
+    let trace = &served.last().fbtrace_id;
+    let expect = format!(r#"{{"events_received":2,"messages":[],"fbtrace_id":"{trace}"}}"#);
+    assert_eq!((answer.status, answer.body), (200, expect), "Meta's own words stay Meta's");
+    let warning = json!([{"event": 1, "rule": "event_source_url.required",
+        "says": "The parameter $['data'][1]['event_source_url'] is required"}]);
+    assert_eq!(served.get("/sandbox/requests")["requests"][0]["warnings"], warning);
+    let events = served.get("/sandbox/events")["events"].take();
+    assert_eq!(events[0]["sandbox"]["warnings"], json!(null));
+    assert_eq!(events[1]["sandbox"]["warnings"], warning);
+}
+
+#[test]
+fn advice_stands_in_the_log_and_beside_the_event_and_is_bounded() {
+    let served = Served::new();
+    assert_eq!(served.post(&vec![named("purchase"); 30]).status, 200);
+    let record = served.last();
+    assert_eq!(record.warnings.len(), 20);
+    assert_eq!((record.warnings[1].event, record.warnings[1].rule), (1, "event_name.near_miss"));
+    let newest = &served.get("/sandbox/events?limit=1")["events"][0]["sandbox"]["warnings"][0];
+    assert_eq!((&newest["event"], &newest["rule"]), (&json!(29), &json!("event_name.near_miss")));
 }
 
 #[test]
@@ -228,6 +263,26 @@ fn the_clock_decides() {
     assert_eq!(served.post(&[right("other")]).status, 200);
     time.store(NOW - 61, Ordering::Relaxed);
     assert_eq!(served.post(&[right("other")]).error(), (400, 100, 2_804_004));
+}
+
+#[test]
+fn the_answer_names_the_version_that_ran_and_the_clock_knows_it() {
+    let time = Arc::new(AtomicI64::new(NOW));
+    let clock = Arc::clone(&time);
+    let now: Now = Arc::new(move || clock.load(Ordering::Relaxed));
+    let served = Served::of(Sandbox::new(Settings::default(), now));
+    let ran = |path: &str| {
+        let answer = served.ask("POST", path, r#"{"data":[]}"#);
+        let version = answer.header("facebook-api-version").unwrap().to_owned();
+        (answer.error().1, version)
+    };
+    assert_eq!(ran("/v20.0/7/events"), (100, "v20.0".to_owned()));
+    assert_eq!(ran("/v26.0/7/events"), (100, "v26.0".to_owned()));
+    assert_eq!(ran("/v27.0/7/events"), (2500, "v20.0".to_owned()));
+    // v20.0 ends on 2026-09-24.
+    time.store(1_790_208_000, Ordering::Relaxed);
+    assert_eq!(ran("/v20.0/7/events"), (100, "v21.0".to_owned()));
+    assert_eq!(ran("/7/events"), (100, "v21.0".to_owned()));
 }
 
 #[test]
@@ -259,11 +314,29 @@ fn what_arrived_can_be_asked_filtered_and_forgotten() {
     assert_eq!(requests["requests"][0]["event_ids"], json!(["a", "b", "DEFAULT.ABC"]));
     let answer = served.ask("DELETE", "/sandbox/events", "");
     assert_eq!(answer.json(), json!({"forgotten": {"events": 4, "requests": 2}}));
-    let empty = json!({"events": [], "received": 0, "kept": 0, "dropped": 0});
+    let empty = json!({"events": [], "received": 0, "kept": 0, "dropped": 0, "duplicates": 0});
     assert_eq!(served.get("/sandbox/events"), empty);
     assert_eq!(served.get("/sandbox/requests"), json!({"requests": []}));
     served.post(&[right("other")]);
     assert_eq!(served.last().number, 3, "numbers go on");
+}
+
+#[test]
+fn what_arrived_twice_is_listed_with_its_requests() {
+    let served = Served::new();
+    served.post(&[identified("a"), identified("b")]);
+    served.post(&[identified("a"), with(identified("b"), "/custom_data/value", json!(5))]);
+    assert_eq!(served.get("/sandbox/events?limit=0")["duplicates"], 2);
+    let found = served.get("/sandbox/duplicates")["duplicates"].take();
+    let duplicate = |id: &str, same_bytes: bool| {
+        json!({"dataset_id": "7", "event_name": "Purchase", "event_id": id, "count": 2,
+            "same_bytes": same_bytes, "requests": [1, 2]})
+    };
+    assert_eq!(found, json!([duplicate("a", true), duplicate("b", false)]));
+    let found = served.get("/sandbox/duplicates?event_id=b")["duplicates"].take();
+    assert_eq!(found, json!([duplicate("b", false)]));
+    assert_eq!(served.ask("GET", "/sandbox/duplicates?since=1", "").status, 400);
+    assert_eq!(served.sandbox.duplicates().len(), 2);
 }
 
 #[test]
@@ -310,6 +383,22 @@ fn answers_on_order() {
 }
 
 #[test]
+fn a_failure_can_say_anything_of_metas_envelope() {
+    let served = Served::new();
+    served.order(&json!({"do": "fail", "code": 190, "subcode": 463, "times": 1}));
+    let error = served.post(&[right("other")]).json()["error"].take();
+    assert_eq!(error["message"], "Error validating access token: Session has expired.");
+    served.order(&json!({"do": "fail", "status": 400, "code": -3, "subcode": 5, "message": "m",
+        "type": "CodedException", "title": "T", "user_msg": "u", "is_transient": true}));
+    let mut error = served.post(&[right("other")]).json()["error"].take();
+    error["fbtrace_id"] = json!("A");
+    let expect = json!({"message": "m", "type": "CodedException", "code": -3, "error_subcode": 5,
+        "is_transient": true, "error_user_title": "T", "error_user_msg": "u", "fbtrace_id": "A"});
+    assert_eq!(error, expect);
+    assert_eq!(served.last().title.as_deref(), Some("T"));
+}
+
+#[test]
 fn a_throttle_tells_the_usage_and_ends() {
     let served = Served::new();
     served.order(&json!({"do": "throttle", "times": 2, "retry_minutes": 5, "dataset_id": "7"}));
@@ -327,10 +416,12 @@ fn a_throttle_tells_the_usage_and_ends() {
     assert_eq!(served.post(&[right("other")]).status, 400);
     assert_eq!(served.get("/sandbox/faults"), json!({"faults": []}));
     assert_eq!(served.post(&[right("other")]).status, 200);
-    served.order(&json!({"do": "usage", "percent": 80}));
+    served.order(&json!({"do": "usage", "percent": 80, "total_time": 9, "account_percent": 70}));
     let answer = served.post(&[right("other")]);
     assert_eq!(answer.status, 200);
-    assert!(answer.header("x-app-usage").unwrap().contains("\"call_count\":80"));
+    let usage = r#"{"call_count":80,"total_cputime":80,"total_time":9}"#;
+    assert_eq!(answer.header("x-app-usage"), Some(usage));
+    assert!(answer.header("x-ad-account-usage").unwrap().contains("\"acc_id_util_pct\":70"));
 }
 
 #[test]
@@ -344,7 +435,7 @@ fn only_the_named_event_is_refused_until_the_script_is_cleared() {
     served.order(&json!({"do": "refuse_event_id", "event_id": "bad", "name_index": false}));
     for _ in 0..3 {
         let answer = served.post(&[identified("bad")]);
-        assert_eq!(answer.error(), (400, 100, 2_804_019));
+        assert_eq!(answer.error(), (400, 100, 2_804_009));
         assert!(!answer.body.contains("$["));
     }
     assert_eq!(served.ask("DELETE", "/sandbox/faults", "").json(), json!({"cleared": 1}));
@@ -372,6 +463,35 @@ fn bodies_that_are_not_metas() {
     served.order(&json!({"do": "html", "times": 1, "accepted": true}));
     assert_eq!(served.post(&[right("other")]).status, 502);
     assert_eq!((served.sandbox.received(), served.last().accepted), (1, 1));
+}
+
+#[test]
+fn the_log_tells_what_was_answered_and_what_the_rules_say_apart() {
+    let served = Served::new();
+    let (good, wrong) = (right("other"), with(right("other"), "/x", json!(1)));
+    for (fault, event, answer, code, verdict) in [
+        (json!({"do": "usage", "percent": 1}), &good, Answered::Success, None, None),
+        (json!({"do": "usage", "percent": 1}), &wrong, Answered::Error, Some(100), Some(100)),
+        (json!({"do": "html"}), &wrong, Answered::Html, None, Some(100)),
+        (json!({"do": "html"}), &good, Answered::Html, None, None),
+        (json!({"do": "wrong_json"}), &wrong, Answered::WrongJson, None, Some(100)),
+        (json!({"do": "fail", "empty": true}), &wrong, Answered::Empty, None, Some(100)),
+        (json!({"do": "cut", "bytes": 5}), &wrong, Answered::Cut, None, Some(100)),
+        (json!({"do": "cut", "bytes": 5_000}), &wrong, Answered::Error, Some(100), Some(100)),
+        (json!({"do": "token_revoked"}), &wrong, Answered::Error, Some(190), Some(100)),
+        (json!({"do": "token_revoked"}), &good, Answered::Error, Some(190), None),
+    ] {
+        served.order(&fault);
+        served.post(std::slice::from_ref(event));
+        let record = served.last();
+        assert_eq!((record.answer, record.code), (answer, code), "{fault}");
+        assert_eq!(record.verdict.as_ref().map(|verdict| verdict.code), verdict, "{fault}");
+        let rule = code.filter(|code| *code == 100).map(|_| "event.unknown_key");
+        assert_eq!(record.rule, rule, "{fault}");
+    }
+    let shown = served.get("/sandbox/requests")["requests"][2].take();
+    assert_eq!((&shown["answer"], &shown["code"]), (&json!("html"), &json!(null)));
+    assert_eq!(shown["verdict"]["rule"], "event.unknown_key");
 }
 
 #[test]
@@ -423,6 +543,49 @@ fn a_stall_answers_late_and_holds_nobody_else() {
     assert_eq!(stalled.join().unwrap(), 200, "the end of the server ends the stall");
 }
 
+#[test]
+fn a_drip_comes_byte_by_byte_and_whole() {
+    let mut served = Served::new();
+    served.order(&json!({"do": "drip", "ms": 90, "times": 1}));
+    let start = Instant::now();
+    let answer = served.post(&[right("other")]);
+    assert!(start.elapsed() >= Duration::from_millis(50), "{:?}", start.elapsed());
+    assert_eq!((answer.status, answer.json()["events_received"].as_i64()), (200, Some(1)));
+    assert_eq!(answer.header("content-length"), Some(answer.body.len().to_string().as_str()));
+    assert_eq!((served.last().accepted, served.last().fault), (1, Some("drip")));
+
+    served.order(&json!({"do": "drip", "ms": 3_600_000, "times": 1}));
+    let mut stream = TcpStream::connect(served.address).unwrap();
+    let head = "POST /v25.0/7/events?access_token=t HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\
+                content-length: 11\r\n\r\n{\"data\":[]}";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut text = [0; 12];
+    stream.read_exact(&mut text).unwrap();
+    assert_eq!(&text, b"HTTP/1.1 400", "the head comes at once");
+    served.stop();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("\"}}"), "the end of the server ends the drip: {rest}");
+}
+
+#[test]
+fn a_cut_sends_the_head_and_some_bytes() {
+    let served = Served::new();
+    for (bytes, accepted, received) in [(0, false, 0), (10, false, 0), (10, true, 1)] {
+        served.order(&json!({"do": "cut", "bytes": bytes, "times": 1, "accepted": accepted}));
+        let answer = served.post(&[right("other")]);
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (200, &"{\"events_received\":1"[..bytes])
+        );
+        let promised: usize = answer.header("content-length").unwrap().parse().unwrap();
+        assert!(promised > 60, "{promised}");
+        assert_eq!((served.sandbox.received(), served.last().fault), (received, Some("cut")));
+    }
+    served.order(&json!({"do": "cut", "bytes": 1_000, "times": 1}));
+    assert_eq!(served.post(&[right("other")]).json()["events_received"], 1, "it was shorter");
+}
+
 /// Sends one event on a connection of its own and does not wait for the answer.
 fn send_and_leave(served: &Served, until: impl Fn() -> bool) {
     let mut stream = TcpStream::connect(served.address).unwrap();
@@ -469,13 +632,11 @@ fn a_wrong_script_changes_nothing_and_every_mistake_is_named() {
 }
 
 #[test]
-fn routes_that_do_not_exist_say_which_do() {
+fn control_routes_that_do_not_exist_say_which_do() {
     let served = Served::new();
     for (method, path, status) in [
-        ("GET", "/v25.0/7", 404),
         ("POST", "/sandbox", 404),
-        ("POST", "/v25.0/7/events/", 404),
-        ("GET", "/v25.0/7/events", 405),
+        ("GET", "/sandbox/event", 404),
         ("POST", "/sandbox/events", 405),
         ("PUT", "/sandbox/faults", 405),
     ] {
@@ -496,16 +657,31 @@ fn routes_that_do_not_exist_say_which_do() {
 }
 
 #[test]
-fn odd_paths_are_answered_by_meta() {
+fn odd_paths_are_answered_by_meta_and_listed() {
     let served = Served::new();
     let body = json!({"data": [right("other")]}).to_string();
-    for (path, expect) in [
-        ("/v25.0/shop/events", (400, 100, 33)),
-        ("/v25/7/events", (400, 2500, 0)),
-        ("/act_7/events", (400, 100, 33)),
+    for (method, path, expect) in [
+        ("POST", "/v25.0/shop/events", (400, 100, 33)),
+        ("POST", "/v25/7/events", (400, 2500, 0)),
+        ("POST", "/act_7/events", (400, 100, 33)),
+        ("POST", "/v25.0/7/event", (400, 2500, 0)),
+        ("POST", "/", (400, 2500, 0)),
+        ("POST", "/sandboxes", (400, 2500, 0)),
+        ("GET", "/v25.0/7", (400, 100, 33)),
+        ("GET", "/v25.0/7/events", (400, 100, 33)),
+        ("PUT", "/api/v1/capture", (400, 2500, 0)),
     ] {
-        assert_eq!(served.ask("POST", path, &body).error(), expect, "{path}");
+        let answer = served.ask(method, path, &body);
+        assert_eq!(answer.error(), expect, "{path}");
+        assert!(answer.header("facebook-api-version").is_some(), "{path}");
+        let record = served.last();
+        assert_eq!((record.method.as_str(), record.path.as_str()), (method, path));
+        assert_eq!((record.status, record.code, record.accepted), (400, Some(expect.1), 0));
     }
+    served.ask("POST", "/nowhere?access_token=secret", &body);
+    assert_eq!(served.last().path, "/nowhere", "a query may hold a token");
+    let answer = served.ask("POST", "/v25.0/7/events/", &body);
+    assert_eq!((answer.status, served.sandbox.received()), (200, 1));
 }
 
 #[test]

@@ -143,6 +143,8 @@ fn decide_takes_lines_and_says_what_is_refused() {
 #[test]
 fn wrong_calls_say_what_to_do_and_exit_with_two() {
     let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("faults.json");
+    std::fs::write(script, r#"{"faults":[{"do":"rset"}]}"#).expect("a script");
     for (arguments, says) in [
         (&["serve"][..], "try `tillpost serve --sandbox`"),
         (&["serve", "--config", "absent.toml"][..], "cannot read the file"),
@@ -155,6 +157,11 @@ fn wrong_calls_say_what_to_do_and_exit_with_two() {
         (&["import", "absent.ndjson"][..], "cannot read absent.ndjson"),
         (&["trace", "ABC"][..], "there is no database"),
         (&["sandbox", "--listen", "nonsense"][..], "invalid value"),
+        (&["sandbox", "--now", "noon"][..], "--now is neither RFC 3339"),
+        (
+            &["sandbox", "--script", "faults.json"][..],
+            "faults.json: faults[0]: did you mean `reset`?",
+        ),
         (&["nonsense"][..], "unrecognized subcommand"),
     ] {
         let printed = printed(folder.path(), arguments, "");

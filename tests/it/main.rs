@@ -23,4 +23,5 @@ mod lease;
 mod mutations;
 mod patience;
 mod removal;
+mod stand_in;
 mod witness;

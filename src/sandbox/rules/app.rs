@@ -6,7 +6,7 @@
 
 use super::complaint::{EXTINFO, NO_TRACKING_FLAG, SCHEMA};
 use super::view::Kind;
-use super::{Event, Rule};
+use super::{Event, Rule, Strength};
 use crate::sandbox::json::{Json, Object};
 
 /// Entries of `extinfo`.
@@ -17,18 +17,21 @@ const OS_VERSION: usize = 4;
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "app_data.object",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/app-data [D]",
         check: |event| event.demands("app_data", Kind::Object),
     },
     Rule {
         name: "app_data.tracking",
+        strength: Strength::Known,
         answers: &NO_TRACKING_FLAG,
         source: "CAPI/app-events [D]; facebook-nodejs-business-sdk#233, #251 [R]; subcode [A]",
         check: tracking_is_said,
     },
     Rule {
         name: "app_data.extinfo",
+        strength: Strength::Known,
         answers: &EXTINFO,
         source: "CAPI/app-events [D]; several reports until 2026-08 [R]",
         check: device_is_said,
@@ -38,11 +41,7 @@ pub(crate) const RULES: &[Rule] = &[
 fn tracking_is_said(event: &Event<'_>) -> Option<String> {
     let flag = app_data(event).and_then(|app| app.get("advertiser_tracking_enabled"));
     let said = flag.is_some_and(|flag| Kind::Flag.fits(flag));
-    (is_app(event) && !said).then(|| {
-        "The parameter 'advertiser_tracking_enabled' is required for the event with the action \
-         source 'app' (each set to either 0 or 1)"
-            .to_owned()
-    })
+    (is_app(event) && !said).then(|| NO_TRACKING_FLAG.says.to_owned())
 }
 
 fn device_is_said(event: &Event<'_>) -> Option<String> {
@@ -58,7 +57,7 @@ fn device_is_said(event: &Event<'_>) -> Option<String> {
         return Some("The extinfo parameter must begin with its version, a2 or i2".to_owned());
     }
     let missing = version.text().is_none_or(|version| version.trim().is_empty());
-    missing.then(|| "The extinfo parameter must hold the OS version at index 4".to_owned())
+    missing.then(|| EXTINFO.says.to_owned())
 }
 
 fn app_data<'a>(event: &Event<'a>) -> Option<&'a Object<'a>> {

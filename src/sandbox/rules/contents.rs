@@ -7,7 +7,7 @@
 use super::complaint::{CONTENTS, SCHEMA};
 use super::custom_data::{DELIVERIES, is_id};
 use super::view::{Kind, is_one_of, must_be, must_be_one_of, required, unexpected};
-use super::{Event, Rule};
+use super::{Event, Rule, Strength};
 use crate::sandbox::json::{Json, Object};
 
 const KEYS: [&str; 8] = [
@@ -31,36 +31,42 @@ struct Item<'a> {
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "contents.list",
+        strength: Strength::Known,
         answers: &CONTENTS,
         source: "ConversionsAPI-Tag-for-GoogleTagManager#37 [R]",
         check: contents_are_objects,
     },
     Rule {
         name: "contents.unknown_key",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "facebook-nodejs-business-sdk#258, community.stape.io/t/1753 [R]; SDK `Content` [S]",
         check: |event| each(event, Item::unknown_key),
     },
     Rule {
         name: "contents.id",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]; subcode [A]",
         check: |event| each(event, Item::id),
     },
     Rule {
         name: "contents.quantity",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]: integer; at least 1 [A]",
         check: |event| each(event, Item::quantity),
     },
     Rule {
         name: "contents.item_price",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]: number per unit; subcode [A]",
         check: |event| each(event, |item| item.demands("item_price", Kind::Number)),
     },
     Rule {
         name: "contents.text",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "SDK `Content` [S]; that Meta refuses other kinds [A]",
         check: |event| {
@@ -70,6 +76,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "contents.delivery_category",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]; the SDKs refuse other words [S]",
         check: |event| each(event, Item::delivery_category),
@@ -80,7 +87,7 @@ fn contents_are_objects(event: &Event<'_>) -> Option<String> {
     let contents = event.custom?.get("contents")?;
     let is_object = |item: &Json<'_>| item.object().is_some();
     let right = contents.list().is_some_and(|items| items.iter().all(is_object));
-    (!right).then(|| "The contents parameter doesn't contain a list of JSON objects".to_owned())
+    (!right).then(|| CONTENTS.says.to_owned())
 }
 
 impl Item<'_> {

@@ -6,7 +6,7 @@
 
 use super::complaint::{BAD_CURRENCY, NO_CURRENCY, NO_VALUE, SCHEMA, VALUE_ALONE};
 use super::view::{Kind, is_one_of, must_be, must_be_one_of};
-use super::{Event, Rule};
+use super::{Event, Rule, Strength};
 use crate::sandbox::currency;
 use crate::sandbox::json::Json;
 
@@ -18,12 +18,14 @@ pub(crate) const DELIVERIES: [&str; 3] = ["in_store", "curbside", "home_delivery
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "value.purchase",
+        strength: Strength::Known,
         answers: &NO_VALUE,
         source: "CAPI/parameters/custom-data [D]; rudder-transformer fixtures [R]",
-        check: |event| missing_in_purchase(event, "value", "Enter a value. For example: 1.99"),
+        check: |event| missing_in_purchase(event, "value", NO_VALUE.says),
     },
     Rule {
         name: "value.number",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]: a number, in samples also as text; subcode [A]",
         check: |event| {
@@ -32,56 +34,70 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "currency.purchase",
+        strength: Strength::Known,
         answers: &NO_CURRENCY,
         source: "CAPI/parameters/custom-data [D]; Adsmurai CAPI client#7 [R]",
-        check: |event| {
-            missing_in_purchase(event, "currency", "Enter a currency parameter. For example: USD")
-        },
+        check: |event| missing_in_purchase(event, "currency", NO_CURRENCY.says),
     },
     Rule {
         name: "currency.known",
+        strength: Strength::Known,
         answers: &BAD_CURRENCY,
-        source: "ISO 4217 without MRU [R]; for events other than Purchase [A]",
-        check: currency_is_known,
+        source: "ISO 4217 without MRU [R]",
+        check: |event| currency_is_known(event).filter(|_| is_purchase(event)),
+    },
+    Rule {
+        name: "currency.other",
+        strength: Strength::Assumed,
+        answers: &BAD_CURRENCY,
+        source: "as currency.known [R]; that Meta looks at it in other events [A]",
+        check: |event| currency_is_known(event).filter(|_| !is_purchase(event)),
     },
     Rule {
         name: "currency.with_value",
+        strength: Strength::Known,
         answers: &VALUE_ALONE,
         source: "one report, meta-capi.md 4.4 [R]",
         check: value_has_currency,
     },
     Rule {
         name: "content_ids.list",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]: list of strings or ints; magento#27 [R]",
         check: ids_are_a_list,
     },
     Rule {
         name: "content_type.known",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]; that Meta refuses other words [A]",
         check: |event| one_of(event, "content_type", &CONTENT_TYPES),
     },
     Rule {
         name: "content_category.text",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "sentence seen live, meta-capi.md 9 [R]",
         check: |event| event.demands_custom("content_category", Kind::Text),
     },
     Rule {
         name: "num_items.whole",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]: integer; that Meta refuses other kinds [A]",
         check: |event| event.demands_custom("num_items", Kind::Whole),
     },
     Rule {
         name: "delivery_category.known",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]; the SDKs refuse other words [S]",
         check: |event| one_of(event, "delivery_category", &DELIVERIES),
     },
     Rule {
         name: "custom_data.text",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]; that Meta refuses other kinds [A]",
         check: |event| {
@@ -91,6 +107,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "custom_data.number",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]; that Meta refuses other kinds [A]",
         check: |event| {
@@ -101,19 +118,23 @@ pub(crate) const RULES: &[Rule] = &[
 ];
 
 fn missing_in_purchase(event: &Event<'_>, key: &str, says: &str) -> Option<String> {
-    let missing = event.name == Some("Purchase") && !given(event, key);
+    let missing = is_purchase(event) && !given(event, key);
     missing.then(|| says.to_owned())
+}
+
+fn is_purchase(event: &Event<'_>) -> bool {
+    event.name == Some("Purchase")
 }
 
 fn currency_is_known(event: &Event<'_>) -> Option<String> {
     let code = event.custom?.given("currency")?;
     let known = code.text().is_some_and(currency::is_known);
-    (!known).then(|| "Enter a valid ISO 4217 currency code. For example: USD".to_owned())
+    (!known).then(|| BAD_CURRENCY.says.to_owned())
 }
 
 fn value_has_currency(event: &Event<'_>) -> Option<String> {
     let alone = given(event, "value") && !given(event, "currency");
-    alone.then(|| "An event with a value needs a currency. For example: USD".to_owned())
+    alone.then(|| VALUE_ALONE.says.to_owned())
 }
 
 fn ids_are_a_list(event: &Event<'_>) -> Option<String> {
@@ -170,7 +191,7 @@ mod tests {
             ("/custom_data", json!({"currency": "INR"}), ""),
             ("/custom_data", json!({"value": 5}), "currency.with_value"),
             ("/custom_data", json!({"value": 5, "currency": ""}), "currency.with_value"),
-            ("/custom_data", json!({"value": 5, "currency": "rupees"}), "currency.known"),
+            ("/custom_data", json!({"value": 5, "currency": "rupees"}), "currency.other"),
             ("/custom_data", json!({"value": "", "currency": "INR"}), ""),
         ];
         assert_all(&with(right("other"), "/event_name", json!("purchase")), &rows);

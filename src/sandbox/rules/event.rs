@@ -6,7 +6,7 @@
 
 use super::complaint::SCHEMA;
 use super::view::{Kind, is_one_of, must_be, must_be_one_of, required, unexpected};
-use super::{Event, Rule};
+use super::{Event, Rule, Strength};
 
 /// The nine values of `action_source`.
 pub(crate) const ACTION_SOURCES: [&str; 9] = [
@@ -62,107 +62,137 @@ const SEGMENTS: [&str; 9] = [
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "event_name.required",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]; Diagnostics `s2s_missing_event_name` [R]",
         check: |event| event.requires("event_name"),
     },
     Rule {
         name: "event_name.text",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]",
         check: |event| event.demands("event_name", Kind::Text),
     },
     Rule {
         name: "event_name.length",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "PIX/implementation/conversion-tracking, restated by Segment [R]; subcode [A]",
         check: name_is_short,
     },
     Rule {
         name: "event_time.required",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]",
         check: |event| event.requires("event_time"),
     },
     Rule {
-        name: "event_time.whole",
+        name: "event_time.kind",
+        strength: Strength::Known,
         answers: &SCHEMA,
-        source: "CAPI/parameters/server-event [D]: Unix seconds as an integer",
+        source: "CAPI/parameters/server-event [D]: Unix seconds",
+        check: time_can_be_read,
+    },
+    Rule {
+        name: "event_time.whole",
+        strength: Strength::Assumed,
+        answers: &SCHEMA,
+        source: "CAPI/parameters/server-event [D]: an integer; that Meta refuses an ISO date [A], \
+                 which action-destinations#588 says it converts [R]",
         check: |event| event.demands("event_time", Kind::Whole),
     },
     Rule {
         name: "action_source.required",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]",
         check: |event| event.requires("action_source"),
     },
     Rule {
         name: "action_source.known",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]",
         check: |event| one_of(event, "action_source", &ACTION_SOURCES),
     },
     Rule {
         name: "user_data.required",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]; sentence seen live [R]",
         check: user_data_is_there,
     },
     Rule {
         name: "user_data.object",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/customer-information-parameters [D]",
         check: |event| event.demands("user_data", Kind::Object),
     },
     Rule {
         name: "custom_data.object",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/parameters/custom-data [D]",
         check: |event| event.demands("custom_data", Kind::Object),
     },
     Rule {
         name: "event.unknown_key",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "facebook-nodejs-business-sdk#258 [R]",
         check: keys_are_known,
     },
     Rule {
         name: "event_id.text",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]; that Meta refuses a number [A]",
         check: |event| event.demands("event_id", Kind::Text),
     },
     Rule {
         name: "opt_out.flag",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]; that Meta refuses other kinds [A]",
         check: |event| event.demands("opt_out", Kind::Flag),
     },
     Rule {
         name: "referrer_url.text",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]; that Meta refuses other kinds [A]",
         check: |event| event.demands("referrer_url", Kind::Text),
     },
     Rule {
         name: "event_source_url.required",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]: required for website; never probed live",
         check: |event| event.requires("event_source_url").filter(|_| is_website(event)),
     },
     Rule {
         name: "event_source_url.http",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]: begins with http:// or https://",
         check: url_is_http,
     },
     Rule {
         name: "customer_segmentation.known",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "CAPI/parameters/server-event [D]; that Meta refuses other words [A]",
         check: |event| one_of(event, "customer_segmentation", &SEGMENTS),
     },
 ];
+
+fn time_can_be_read(event: &Event<'_>) -> Option<String> {
+    let unreadable = event.body.get("event_time").is_some() && event.time().is_none();
+    unreadable.then(|| must_be(&event.at(&["event_time"]), "a Unix time in seconds"))
+}
 
 fn name_is_short(event: &Event<'_>) -> Option<String> {
     let long = event.name?.chars().nth(NAME_MAX).is_some();
@@ -213,6 +243,9 @@ mod tests {
             ("/event_name", json!("é".repeat(51)), "event_name.length"),
             ("/event_name", json!(["Purchase"]), "event_name.text"),
             ("/event_time", json!("1790000000"), "event_time.whole"),
+            ("/event_time", json!("2026-09-21T12:00:00Z"), "event_time.whole"),
+            ("/event_time", json!("yesterday"), "event_time.kind"),
+            ("/event_time", json!(true), "event_time.kind"),
             ("/event_time", json!(1_790_000_000.5), "event_time.whole"),
             ("/action_source", json!("Other"), "action_source.known"),
             ("/action_source", json!(1), "action_source.known"),

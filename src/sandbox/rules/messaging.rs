@@ -6,7 +6,7 @@
 
 use super::complaint::{MESSAGING_EVENT, SCHEMA};
 use super::view::{is_one_of, must_be_one_of, required};
-use super::{Event, Rule};
+use super::{Event, Rule, Strength};
 
 const CHANNELS: [&str; 3] = ["messenger", "whatsapp", "instagram"];
 
@@ -30,12 +30,14 @@ const NAMES: [&str; 14] = [
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "messaging.channel",
+        strength: Strength::Known,
         answers: &SCHEMA,
         source: "CAPI/business-messaging [D]; subcode [A]",
         check: channel_is_known,
     },
     Rule {
         name: "messaging.event_name",
+        strength: Strength::Known,
         answers: &MESSAGING_EVENT,
         source: "CAPI/business-messaging [D]; subcode and title [R]",
         check: name_is_listed,

@@ -6,7 +6,7 @@
 
 use super::complaint::SCHEMA;
 use super::view::{must_be, required};
-use super::{Event, Rule};
+use super::{Event, Rule, Strength};
 use crate::sandbox::json::Json;
 
 const OPTIONS: &str = "data_processing_options";
@@ -16,18 +16,21 @@ const STATE: &str = "data_processing_options_state";
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "data_processing.options",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "MAPI/overview/data-processing-options [D]: [] or [\"LDU\"]; subcode [A]",
         check: options_are_known,
     },
     Rule {
         name: "data_processing.country",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "MAPI/overview/data-processing-options [D]: 1 or 0, needed with LDU; subcode [A]",
         check: |event| number(event, COUNTRY, &[0..=1]),
     },
     Rule {
         name: "data_processing.state",
+        strength: Strength::Assumed,
         answers: &SCHEMA,
         source: "MAPI/overview/data-processing-options [D]: needed with a country; subcode [A]",
         check: |event| number(event, STATE, &[0..=0, 1000..=1013]),

@@ -5,8 +5,7 @@
 //! CAPI/parameters/server-event, CAPI/offline-events, meta-capi.md 1.4 and 2.2.
 
 use super::complaint::{IN_THE_FUTURE, TOO_OLD};
-use super::{Event, Rule};
-use crate::sandbox::json::Json;
+use super::{Event, Rule, Strength};
 
 /// Days an event may be old.
 const WINDOW_DAYS: i128 = 7;
@@ -19,12 +18,14 @@ const AHEAD_SECS: i128 = 60;
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "event_time.too_old",
+        strength: Strength::Known,
         answers: &TOO_OLD,
         source: "CAPI/parameters/server-event [D], CAPI/offline-events [D]; subcode [R]",
         check: is_recent,
     },
     Rule {
         name: "event_time.future",
+        strength: Strength::Known,
         answers: &IN_THE_FUTURE,
         source: "Adsmurai GTM template#3 [R]; 60 seconds of tolerance and the subcode [A]",
         check: has_happened,
@@ -44,17 +45,12 @@ fn is_recent(event: &Event<'_>) -> Option<String> {
 }
 
 fn has_happened(event: &Event<'_>) -> Option<String> {
-    (-age(event)? > AHEAD_SECS).then(|| {
-        "The timestamp for this event is in the future. Enter a timestamp in seconds that has \
-         already occurred."
-            .to_owned()
-    })
+    (-age(event)? > AHEAD_SECS).then(|| IN_THE_FUTURE.says.to_owned())
 }
 
 /// Seconds since the event.
 fn age(event: &Event<'_>) -> Option<i128> {
-    let time = event.body.get("event_time").and_then(Json::whole)?;
-    Some(i128::from(event.now) - time)
+    Some(i128::from(event.now).saturating_sub(event.time()?))
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
 //! Rules about `user_data`: personal fields arrive hashed, and there are enough of them to match.
 //!
-//! In: an [`Event`]. Out: 2804016, 2804036 or 2804050. Deliberately absent: hashing, normalising,
+//! In: an [`Event`]. Out: 2804001, 2804016, 2804036 or 2804050. Deliberately absent: hashing, normalising,
 //! and a guess at what a digest was made of. Values never appear in a sentence, only keys. Source:
 //! CAPI/parameters/customer-information-parameters, meta-capi.md 3.1, 3.2 and 3.4.
 
-use super::complaint::{LEAD_ID, NOT_HASHED, TOO_BROAD};
-use super::{Event, Rule};
+use super::complaint::{CLICK_ID, LEAD_ID, NOT_HASHED, TOO_BROAD};
+use super::{Event, Rule, Strength};
 use crate::sandbox::json::Json;
 
 /// Keys whose values must be digests. `external_id` may be one, but need not.
-const HASHED: [&str; 16] = [
+pub(super) const HASHED: [&str; 16] = [
     "em", "ph", "fn", "ln", "db", "ge", "ct", "st", "zp", "country", "dobd", "dobm", "doby",
     "f5first", "f5last", "fi",
 ];
 
 /// Other keys that say who the person is.
-const PLAIN: [&str; 18] = [
+pub(super) const PLAIN: [&str; 18] = [
     "external_id",
     "client_ip_address",
     "client_user_agent",
@@ -47,18 +47,29 @@ const TOO_BROAD_SETS: [&[&str]; 4] = [
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "user_data.hashed",
+        strength: Strength::Known,
         answers: &NOT_HASHED,
         source: "facebook-java-business-sdk#421 [R]; digest forms from the SDKs and ParamBuilder [S]",
         check: fields_are_hashed,
     },
     Rule {
         name: "user_data.lead_id",
+        strength: Strength::Known,
         answers: &LEAD_ID,
         source: "CAPI/parameters/customer-information-parameters [D]: 15 to 17 digits; subcode [R]",
         check: lead_id_is_one,
     },
     Rule {
+        name: "user_data.fbc",
+        strength: Strength::Known,
+        answers: &CLICK_ID,
+        source: "peers.md \"Meta's answers seen in the wild\" [R]; form: CAPI/parameters/fbp-and-fbc \
+                 [D], capi-param-builder [S]",
+        check: click_id_has_its_form,
+    },
+    Rule {
         name: "user_data.too_broad",
+        strength: Strength::Known,
         answers: &TOO_BROAD,
         source: "CAPI/parameters/customer-information-parameters [D]; live probe of 2026-09 [R]",
         check: is_narrow,
@@ -82,18 +93,19 @@ fn lead_id_is_one(event: &Event<'_>) -> Option<String> {
         }
         Json::Null | Json::Bool(_) | Json::Fraction(_) | Json::List(_) | Json::Object(_) => false,
     };
-    (!right).then(|| "The lead_id parameter must be a number of 15 to 17 digits".to_owned())
+    (!right).then(|| LEAD_ID.says.to_owned())
+}
+
+fn click_id_has_its_form(event: &Event<'_>) -> Option<String> {
+    let right = event.user?.given("fbc")?.text().is_some_and(has_cookie_form);
+    (!right).then(|| CLICK_ID.says.to_owned())
 }
 
 fn is_narrow(event: &Event<'_>) -> Option<String> {
     let known = |key: &&str| HASHED.contains(key) || PLAIN.contains(key);
     let keys: Vec<&str> = event.user?.members().map(|(key, _)| key).filter(known).collect();
     let covers = |set: &&[&str]| keys.iter().all(|key| set.contains(key));
-    TOO_BROAD_SETS.iter().any(covers).then(|| {
-        "This event doesn't have any customer information parameters or has a combination of \
-         customer information parameters that is too broad to be effective for matching"
-            .to_owned()
-    })
+    TOO_BROAD_SETS.iter().any(covers).then(|| TOO_BROAD.says.to_owned())
 }
 
 /// Whether a value is a digest or a list of digests; blank entries are passed over.
@@ -107,12 +119,32 @@ fn is_digest(text: &str) -> bool {
     let (hex, suffix) = text.split_once('.').map_or((text, None), |(hex, end)| (hex, Some(end)));
     let sized = match suffix {
         None => matches!(hex.len(), 32 | 64),
-        Some(suffix) => {
-            let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-            hex.len() == 64 && matches!(suffix.len(), 2 | 8) && suffix.bytes().all(base64url)
-        }
+        Some(suffix) => hex.len() == 64 && is_suffix(suffix),
     };
     sized && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether text is what Meta's own library appends to ids, addresses and digests: eight base64url
+/// letters, formerly two for a language.
+pub(super) fn is_suffix(text: &str) -> bool {
+    let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    matches!(text.len(), 2 | 8) && text.bytes().all(base64url)
+}
+
+/// Whether text has the form of Meta's two cookies: `fb`, the index of the domain, milliseconds, and
+/// an id, with or without a suffix.
+///
+/// # Source
+/// CAPI/parameters/fbp-and-fbc, capi-param-builder; meta-capi.md 3.3.
+pub(super) fn has_cookie_form(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    let (index, time, id, suffix) = match parts[..] {
+        ["fb", index, time, id] => (index, time, id, None),
+        ["fb", index, time, id, suffix] => (index, time, id, Some(suffix)),
+        _ => return false,
+    };
+    let time_fits = time.len() >= 10 && time.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(index, "0" | "1" | "2") && time_fits && !id.is_empty() && suffix.is_none_or(is_suffix)
 }
 
 #[cfg(test)]
@@ -168,6 +200,30 @@ mod tests {
             ("/user_data/lead_id", json!("123456789012345678"), "user_data.lead_id"),
             ("/user_data/lead_id", json!("12345678901234x"), "user_data.lead_id"),
             ("/user_data/lead_id", json!(99_999_999_999_999_u64), "user_data.lead_id"),
+        ];
+        assert_all(&right("other"), &rows);
+    }
+
+    #[test]
+    fn a_click_id_has_the_form_of_the_cookie() {
+        let rows = [
+            (
+                "/user_data/fbc",
+                json!("fb.1.1554763741205.AbCdEfGhIjKlMnOpQrStUvWxYz1234567890"),
+                "",
+            ),
+            ("/user_data/fbc", json!("fb.2.1554763741205.IwAR2F4-dbP0l7Mn1_"), ""),
+            ("/user_data/fbc", json!("fb.0.1554763741.x.AQQCAQIB"), ""),
+            ("/user_data/fbc", json!("fb.1.1554763741205.x.en"), ""),
+            ("/user_data/fbc", json!(""), ""),
+            ("/user_data/fbc", json!("IwAR2F4-dbP0l7Mn1"), "user_data.fbc"),
+            ("/user_data/fbc", json!("fb.1.1554763741205."), "user_data.fbc"),
+            ("/user_data/fbc", json!("fb.1.155476374.x"), "user_data.fbc"),
+            ("/user_data/fbc", json!("fb.3.1554763741205.x"), "user_data.fbc"),
+            ("/user_data/fbc", json!("FB.1.1554763741205.x"), "user_data.fbc"),
+            ("/user_data/fbc", json!("fb.1.now.x"), "user_data.fbc"),
+            ("/user_data/fbc", json!("fb.1.1554763741205.x.AQQCAQIB.x"), "user_data.fbc"),
+            ("/user_data/fbc", json!(["fb.1.1554763741205.x"]), "user_data.fbc"),
         ];
         assert_all(&right("other"), &rows);
     }

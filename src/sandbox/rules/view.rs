@@ -4,6 +4,10 @@
 //! `$['data'][0]['custom_data']`, and Meta's three schema sentences. Deliberately absent: rules.
 //! Source of the sentences: meta-capi.md 9.
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 use crate::sandbox::answer::clip;
 use crate::sandbox::json::{Json, Object};
 
@@ -51,6 +55,17 @@ impl<'a> Event<'a> {
         steps.iter().fold(start, |path, step| format!("{path}['{}']", clip(step)))
     }
 
+    /// `event_time` in Unix seconds, as far as it can be read: as Meta wants it, as text or with a
+    /// fraction, or as a date of ISO 8601.
+    pub(crate) fn time(&self) -> Option<i128> {
+        match self.body.get("event_time")? {
+            Json::Whole(seconds) => Some(*seconds),
+            Json::Fraction(seconds) => whole(*seconds),
+            Json::Text(text) => text.parse().ok().or_else(|| date(text)),
+            Json::Null | Json::Bool(_) | Json::List(_) | Json::Object(_) => None,
+        }
+    }
+
     /// The complaint about a required key of the event that is absent.
     pub(crate) fn requires(&self, key: &str) -> Option<String> {
         self.body.given(key).is_none().then(|| required(&self.at(&[key])))
@@ -89,6 +104,18 @@ impl Kind {
             Self::Object => "an object",
         }
     }
+}
+
+/// A number without its fraction; `None` beyond what a clock can show.
+fn whole(number: f64) -> Option<i128> {
+    format!("{:.0}", number.trunc()).parse().ok()
+}
+
+/// A date, or a date with a time and an offset, as Unix seconds.
+fn date(text: &str) -> Option<i128> {
+    let midnight = |day: Date| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    let time = text.parse::<Timestamp>().ok().or_else(|| midnight(text.parse().ok()?));
+    time.map(|time| time.as_second().into())
 }
 
 pub(crate) fn required(path: &str) -> String {
@@ -135,6 +162,26 @@ mod tests {
         let event = Event::new(tree.object().unwrap(), 12, 0);
         assert_eq!(event.at(&[]), "$['data'][12]");
         assert_eq!(event.at(&["custom_data", "value"]), "$['data'][12]['custom_data']['value']");
+    }
+
+    #[test]
+    fn times_in_every_form_that_can_be_read() {
+        for (text, expect) in [
+            ("1790000000", Some(1_790_000_000)),
+            ("1790000000.9", Some(1_790_000_000)),
+            ("\"1790000000\"", Some(1_790_000_000)),
+            ("\"2026-09-21T14:13:20Z\"", Some(1_790_000_000)),
+            ("\"2026-09-21T19:43:20+05:30\"", Some(1_790_000_000)),
+            ("\"2026-09-21\"", Some(1_789_948_800)),
+            ("\"soon\"", None),
+            ("true", None),
+            ("[1790000000]", None),
+            ("null", None),
+        ] {
+            let tree = format!("{{\"event_time\":{text}}}");
+            let tree = Json::read(&tree).unwrap();
+            assert_eq!(Event::new(tree.object().unwrap(), 0, 0).time(), expect, "{text}");
+        }
     }
 
     #[test]
