@@ -50,7 +50,7 @@ enum Format {
 #[derive(Debug, clap::Args)]
 struct ConfigArgument {
     /// The configuration. Without it: tillpost.toml in this folder, or, if there is none, the
-    /// built-in one of `serve --sandbox`.
+    /// built-in one. `serve --sandbox` takes the built-in one unless a file is named.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }

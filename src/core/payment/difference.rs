@@ -65,7 +65,9 @@ fn difference(key: &str, first: Option<&Json<'_>>, again: Option<&Json<'_>>) -> 
         ("status", Some(recorded)) if recorded == PaymentStatus::Initiated.as_str() => {
             finding.help("a status never moves on: send each payment once, in its final state")
         }
-        _ => finding.help("a new payment needs a payment_id of its own"),
+        _ => finding.help(
+            "to correct it, take it back with remove-payment and capture it again; another payment needs a payment_id of its own",
+        ),
     })
 }
 

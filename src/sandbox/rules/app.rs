@@ -48,16 +48,30 @@ fn device_is_said(event: &Event<'_>) -> Option<String> {
     if !is_app(event) {
         return None;
     }
-    let entries = app_data(event).and_then(|app| app.get("extinfo")?.list());
-    let (platform, version) = match entries {
-        Some(entries) if entries.len() == EXTINFO_LEN => (&entries[0], &entries[OS_VERSION]),
-        _ => return Some("The extinfo parameter must be a list of 16 values".to_owned()),
+    let entries = app_data(event).and_then(|app| entries(app.get("extinfo")?));
+    let Some((platform, version)) = entries else {
+        return Some("The extinfo parameter must be a list of 16 values".to_owned());
     };
     if !matches!(platform.text(), Some("a2" | "i2")) {
         return Some("The extinfo parameter must begin with its version, a2 or i2".to_owned());
     }
     let missing = version.text().is_none_or(|version| version.trim().is_empty());
     missing.then(|| EXTINFO.says.to_owned())
+}
+
+/// The platform and the system's version, of sixteen entries. Meta's Node SDK writes the list as an
+/// object with the keys 0 to 15, which is one and the same to Meta's own language.
+///
+/// # Source
+/// facebook-nodejs-business-sdk 24.0.1, `ExtendedDeviceInfo` `[S]`; that Meta takes it is assumed.
+fn entries<'j, 'a>(extinfo: &'j Json<'a>) -> Option<(&'j Json<'a>, &'j Json<'a>)> {
+    if let Some(entries) = extinfo.list() {
+        return (entries.len() == EXTINFO_LEN).then(|| (&entries[0], &entries[OS_VERSION]));
+    }
+    let members = extinfo.object()?;
+    let whole = (0..EXTINFO_LEN).all(|at| members.get(&at.to_string()).is_some());
+    (whole && members.keys().count() == EXTINFO_LEN)
+        .then(|| Some((members.get("0")?, members.get(&OS_VERSION.to_string())?)))?
 }
 
 fn app_data<'a>(event: &Event<'a>) -> Option<&'a Object<'a>> {
@@ -88,6 +102,9 @@ mod tests {
             ("/app_data/extinfo", json!("a2"), "app_data.extinfo"),
             ("/app_data/extinfo", short, "app_data.extinfo"),
             ("/app_data/extinfo", long, "app_data.extinfo"),
+            ("/app_data/extinfo", as_object(16), ""),
+            ("/app_data/extinfo", as_object(15), "app_data.extinfo"),
+            ("/app_data/extinfo", as_object(17), "app_data.extinfo"),
             ("/app_data/extinfo/0", json!("i2"), ""),
             ("/app_data/extinfo/0", json!("w1"), "app_data.extinfo"),
             ("/app_data/extinfo/4", json!("17.5.1"), ""),
@@ -96,6 +113,15 @@ mod tests {
             ("/app_data/extinfo/9", json!(1080), ""),
         ];
         assert_all(&right("app"), &rows);
+    }
+
+    /// As the Node SDK writes it.
+    fn as_object(entries: usize) -> serde_json::Value {
+        let entry = |at| if at == 0 { "a2" } else { "14" };
+        (0..entries)
+            .map(|at| (at.to_string(), entry(at).into()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 
     #[test]
