@@ -11,6 +11,7 @@ mod sandbox;
 mod serve;
 mod setup;
 mod terminal;
+mod test;
 mod trace;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ struct Arguments {
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Test(test::Arguments),
     Decide(decide::Arguments),
     Explain(explain::Arguments),
     Trace(trace::Arguments),
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),

@@ -30,6 +30,7 @@ pub mod toml_reader;
 
 pub mod check;
 pub mod decide;
+pub mod trial;
 
 pub mod batch;
 pub mod delivery;

@@ -87,7 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 }
 
 /// The files that the paths mean.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ended> {
+pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ended> {
     let paths: Vec<PathBuf> = match paths {
         [] if Path::new("tillpost.toml").exists() => vec!["tillpost.toml".into()],
         [] if Path::new("mappings").is_dir() => vec!["mappings".into()],

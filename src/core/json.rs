@@ -178,6 +178,28 @@ pub fn quoted(text: &str) -> String {
     hifijson::str::Display::new(text).to_string()
 }
 
+/// The same value again, borrowing its texts.
+#[must_use]
+pub fn copy<'j>(json: &'j Json<'_>) -> Json<'j> {
+    match json {
+        Value::Null => Value::Null,
+        Value::Bool(flag) => Value::Bool(*flag),
+        Value::Number((digits, parts)) => {
+            let hifijson::num::Parts { zero, dot, exp } = *parts;
+            Value::Number((*digits, hifijson::num::Parts { zero, dot, exp }))
+        }
+        Value::String(text) => Value::String(Cow::Borrowed(text)),
+        Value::Array(items) => Value::Array(items.iter().map(copy).collect()),
+        Value::Object(fields) => Value::Object(copy_fields(fields)),
+    }
+}
+
+/// The same fields again, borrowing their texts.
+#[must_use]
+pub fn copy_fields<'j>(fields: &'j Fields<'_>) -> Vec<(Cow<'j, str>, Json<'j>)> {
+    fields.iter().map(|(key, value)| (Cow::Borrowed(&**key), copy(value))).collect()
+}
+
 /// `text` cut to what fits into a sentence; never in the middle of a character. What may be an
 /// e-mail address is not repeated at all, nor is what a terminal would obey or turn around.
 #[must_use]

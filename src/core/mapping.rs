@@ -5,8 +5,14 @@
 //! A [`MappingVersion`] names the exact text, and every decision carries it.
 
 mod compile;
+pub mod condition;
+pub mod path;
+pub mod shape;
+pub mod template;
 
 pub use compile::{Datasets, compile};
+
+use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
@@ -14,7 +20,12 @@ use super::check::{Profile, Weights};
 use super::customer::CountryCode;
 use super::meta::{ActionSource, DataProcessing, EventName};
 use super::money::Currency;
+use super::names::closed_list;
 use super::payment::{PaymentStatus, PaymentType};
+use condition::When;
+use path::Path;
+use shape::Shape;
+use template::Template;
 
 /// The first twelve hex digits of the SHA-256 of a mapping file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -65,19 +76,44 @@ impl std::fmt::Display for DatasetName {
 pub struct Mapping {
     version: MappingVersion,
     default_country: Option<CountryCode>,
-    rules: [Option<Rule>; PaymentType::ALL.len()],
+    /// For each payment type its rules, in the file's order.
+    payments: [Vec<Rule>; PaymentType::ALL.len()],
+    /// For each name of an event that a sender reports, its rule.
+    events: BTreeMap<String, Rule>,
+    tests: Vec<TestCase>,
 }
 
-/// What happens to payments of one type.
+/// One line of a mapping file.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Rule {
-    /// They become an event.
-    Forward(Forward),
-    /// They stay here.
+pub struct Rule {
+    /// When it holds.
+    pub when: When,
+    /// What happens then.
+    pub action: Action,
+    /// The line of the file where it stands, from 1.
+    pub line: usize,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// The payment becomes an event.
+    Forward(Box<Forward>),
+    /// It stays here.
     Withhold {
         /// Why, in the words of the file.
         because: String,
     },
+}
+
+closed_list! {
+    /// How the person's own id is sent.
+    pub enum ExternalId {
+        /// Normalised and hashed.
+        Hashed = "hashed",
+        /// As the sender gives it.
+        Plain = "plain",
+    }
 }
 
 /// How a payment becomes an event, with every default filled in.
@@ -95,12 +131,35 @@ pub struct Forward {
     pub without_device: Option<ActionSource>,
     /// The currency where neither payment nor `event_data` names one.
     pub currency: Option<Currency>,
+    /// Whether value and currency are sent.
+    pub send_revenue: bool,
     /// What the event is for.
     pub profile: Profile,
+    /// What becomes of `event_data`.
+    pub shape: Shape,
+    /// The event's id, unless the sender gives one; `{type}.{payment_id}` where none is set.
+    pub event_id: Option<Template>,
+    /// How the person's own id is sent.
+    pub external_id: ExternalId,
+    /// What must be true for anything to be sent.
+    pub consent: Option<Path>,
     /// What Meta may do with the event, where the sender does not choose.
     pub data_processing: Option<DataProcessing>,
     /// What findings weigh.
     pub checks: Weights,
+}
+
+/// One `[[test]]` of a mapping file: a payment, and what must become of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestCase {
+    /// What it shows.
+    pub name: String,
+    /// The body of the payment, as JSON.
+    pub payment: String,
+    /// What is expected, key by key, as JSON.
+    pub expect: Vec<(String, String)>,
+    /// The line of the file where it stands, from 1.
+    pub line: usize,
 }
 
 impl Mapping {
@@ -116,22 +175,32 @@ impl Mapping {
         self.default_country
     }
 
-    /// What happens to payments of this type; nothing, if the file does not name it.
+    /// The rules for payments of this type, in the file's order; the first that holds counts.
     #[must_use]
-    pub fn rule(&self, payment_type: PaymentType) -> Option<&Rule> {
-        self.rules[payment_type as usize].as_ref()
+    pub fn rules(&self, payment_type: PaymentType) -> &[Rule] {
+        &self.payments[payment_type as usize]
+    }
+
+    /// The rule for an event that a sender reports under this name.
+    #[must_use]
+    pub fn event(&self, name: &str) -> Option<&Rule> {
+        self.events.get(name)
+    }
+
+    /// The tests that the file brings along.
+    #[must_use]
+    pub fn tests(&self) -> &[TestCase] {
+        &self.tests
     }
 
     /// Every dataset that some rule sends to, without repetition.
     #[must_use]
     pub fn datasets(&self) -> Vec<&DatasetName> {
-        let mut names: Vec<&DatasetName> = self
-            .rules
-            .iter()
-            .flatten()
-            .flat_map(|rule| match rule {
-                Rule::Forward(forward) => forward.datasets.as_slice(),
-                Rule::Withhold { .. } => &[],
+        let rules = self.payments.iter().flatten().chain(self.events.values());
+        let mut names: Vec<&DatasetName> = rules
+            .flat_map(|rule| match &rule.action {
+                Action::Forward(forward) => forward.datasets.as_slice(),
+                Action::Withhold { .. } => &[],
             })
             .collect();
         names.sort_unstable();

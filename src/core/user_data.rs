@@ -76,6 +76,8 @@ const BESIDE: [&str; 8] = [
 pub struct UserData {
     hashed: Vec<(Field, Vec<Hashed>)>,
     clear: Vec<(ClearField, String)>,
+    /// The sender's own id, where the mapping file wants it as it is. Never stored with a person.
+    plain_external_id: Option<String>,
 }
 
 impl UserData {
@@ -88,7 +90,8 @@ impl UserData {
     /// The wire keys that are present, hashed ones first.
     pub fn keys(&self) -> impl Iterator<Item = &'static str> {
         let hashed = self.hashed.iter().map(|(field, _)| field.key());
-        hashed.chain(self.clear.iter().map(|(field, _)| field.as_str()))
+        let plain = self.plain_external_id.as_ref().map(|_| Field::ExternalId.key());
+        hashed.chain(self.clear.iter().map(|(field, _)| field.as_str())).chain(plain)
     }
 
     /// Adds hashed values to a field, without repeating one.
@@ -112,6 +115,13 @@ impl UserData {
     fn in_order(&mut self) {
         self.hashed.sort_by_key(|(field, _)| *field);
         self.clear.sort_by_key(|(field, _)| *field);
+    }
+
+    /// Sets the sender's own id, to be sent as it is. Hashed ids of the person are left out: Meta
+    /// has one field for both.
+    pub fn set_plain_external_id(&mut self, id: String) {
+        self.hashed.retain(|(field, _)| *field != Field::ExternalId);
+        self.plain_external_id = Some(id);
     }
 
     /// Takes a clear field away.
@@ -171,12 +181,15 @@ impl UserData {
 /// In the documented order of the fields: equal people give equal bytes.
 impl Serialize for UserData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.hashed.len() + self.clear.len()))?;
+        let mut map = serializer.serialize_map(None)?;
         for (field, values) in &self.hashed {
             map.serialize_entry(field.key(), values)?;
         }
         for (field, value) in &self.clear {
             map.serialize_entry(field.as_str(), value)?;
+        }
+        if let Some(id) = &self.plain_external_id {
+            map.serialize_entry(Field::ExternalId.key(), id)?;
         }
         map.end()
     }

@@ -267,3 +267,46 @@ async fn findings_are_the_same_values_at_every_door() {
         assert!(text.contains(&format!("--> {}", part("at"))), "{finding} in {text}");
     }
 }
+
+#[test]
+fn the_shipped_mappings_pass_their_own_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = printed(root, &["test"], "");
+    assert_eq!(all.code, Some(0), "{}\n{}", all.data, all.words);
+    // Each of the nine types in each of the three files, at least.
+    assert!(all.data.lines().count() >= 27, "{}", all.data);
+    assert!(all.data.lines().all(|line| line.starts_with("ok ")), "{}", all.data);
+    let some = printed(root, &["test", "mappings/commerce.toml", "--filter", "money"], "");
+    assert_eq!(some.data.lines().count(), 2, "{}", some.data);
+}
+
+#[test]
+fn a_failed_test_shows_what_came_instead_and_exits_with_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = "version = 1\n[defaults]\ndataset = \"shop\"\n[payments]\nDEFAULT = \"Purchase\"\n\
+        [[test]]\nname = \"a lead\"\npayment = { user_id = \"1\", amount = 5, currency = \"INR\" }\n\
+        expect = { event = \"Lead\", value = 5 }\n";
+    std::fs::write(folder.path().join("m.toml"), source).expect("a file");
+    let text = printed(folder.path(), &["test", "m.toml"], "");
+    assert_eq!(text.code, Some(1), "{}", text.data);
+    for part in [
+        "FAILED  m.toml:6 a lead",
+        "  - event = \"Lead\"\n  + event = \"Purchase\"",
+        "warning[E201]",
+    ] {
+        assert!(text.data.contains(part), "{part} in {}", text.data);
+    }
+    let json = printed(folder.path(), &["test", "m.toml", "--format", "json"], "");
+    let line: serde_json::Value = serde_json::from_str(&json.data).expect("one line");
+    assert_eq!((&line["passed"], &line["line"]), (&false.into(), &6.into()), "{line}");
+    assert_eq!(line["differences"][0]["got"], "\"Purchase\"", "{line}");
+    std::fs::write(folder.path().join("m.toml"), "version = 1\n[payments]\n").expect("a file");
+    let none = printed(folder.path(), &["test", "m.toml"], "");
+    assert_eq!(none.code, Some(2), "a call without a test is wrong: {}", none.words);
+    std::fs::write(folder.path().join("m.toml"), "version = 2\n").expect("a file");
+    assert_eq!(
+        printed(folder.path(), &["test", "m.toml"], "").code,
+        Some(1),
+        "a broken file fails"
+    );
+}

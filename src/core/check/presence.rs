@@ -15,12 +15,26 @@ use super::Evidence;
 use crate::core::finding::{Code, Finding};
 
 pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
-    let lacks =
-        currency(evidence).into_iter().chain(refused_currency(evidence)).chain(commerce(evidence));
+    let money = value(evidence).into_iter().chain(currency(evidence));
+    let lacks = money.chain(refused_currency(evidence)).chain(commerce(evidence));
     lacks.chain(recommended(evidence)).collect()
 }
 
-/// No value without a currency. A value there always is: the payment's amount at the least.
+/// An event that Meta refuses without a value has one: the payment's amount, unless the rule says
+/// where the value is and nothing is there.
+fn value(evidence: Evidence<'_>) -> Option<Finding> {
+    let Evidence { event, sent, custom_data, .. } = evidence;
+    let required = event.standard().map_or(&[][..], |event| event.parameters().required);
+    let wanted = required.contains(&"value") && !sent.is_unreadable("value");
+    if !wanted || custom_data.value.is_some() {
+        return None;
+    }
+    let says = format!("a {} needs a value, and the sources of the rule have none", event.as_str());
+    let finding = Finding::in_body(Code::ValueMissing, "/event_data/value", says);
+    Some(finding.help(r#"add "amount" to the sources of `value` in the mapping file"#))
+}
+
+/// No value without a currency.
 fn currency(evidence: Evidence<'_>) -> Option<Finding> {
     let Evidence { event, sent, custom_data, .. } = evidence;
     let required = event.standard().map_or(&[][..], |event| event.parameters().required);

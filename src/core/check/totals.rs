@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 
 use super::Evidence;
 use crate::core::finding::{Code, Finding};
-use crate::core::meta::ContentItem;
+use crate::core::meta::event::{pieces, total};
 use crate::core::money::{Amount, Currency};
 
 pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
@@ -25,7 +25,7 @@ pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
 fn value(evidence: Evidence<'_>) -> Option<Finding> {
     let custom_data = evidence.custom_data;
     let value = evidence.sent.value?;
-    let sum = sum(&custom_data.contents)?;
+    let sum = total(&custom_data.contents)?;
     let tolerance = tolerance(pieces(&custom_data.contents)?, custom_data.currency);
     let off = (value.decimal() - sum).abs();
     if off <= tolerance {
@@ -46,19 +46,6 @@ fn num_items(evidence: Evidence<'_>) -> Option<Finding> {
     let says = format!("`num_items` is {num_items}, but the quantities add up to {pieces}");
     let finding = Finding::in_body(Code::NumItemsDiffers, "/event_data/num_items", says);
     Some(finding.help(format!("send `num_items` = {pieces}")))
-}
-
-/// Σ quantity × `item_price`, if every line has a price and the sum can be held.
-fn sum(contents: &[ContentItem<'_>]) -> Option<Decimal> {
-    contents.iter().try_fold(Decimal::ZERO, |sum, item| {
-        let line = item.item_price?.decimal().checked_mul(Decimal::from(item.quantity?))?;
-        sum.checked_add(line)
-    })
-}
-
-/// Σ quantity.
-fn pieces(contents: &[ContentItem<'_>]) -> Option<u64> {
-    contents.iter().try_fold(0_u64, |sum, item| sum.checked_add(item.quantity?))
 }
 
 fn tolerance(pieces: u64, currency: Option<Currency>) -> Decimal {

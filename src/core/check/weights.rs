@@ -20,7 +20,9 @@ closed_list! {
 
 /// What Meta refuses: fields of the wrong kind, required ones that are missing, times, thin user
 /// data, what an action source demands, limited data use that it does not know.
-const REFUSED_BY_META: [Code; 14] = [
+const REFUSED_BY_META: [Code; 16] = [
+    Code::ValueMissing,
+    Code::SumImpossible,
     Code::CurrencyMissing,
     Code::KindOfField,
     Code::CurrencyUnknown,

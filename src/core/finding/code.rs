@@ -70,6 +70,7 @@ codes! {
     EventFieldRefused = "P205" Warning "a field of the event cannot be used",
 
     IdsMissing = "E201" Error "an event for the catalogue names no product",
+    ValueMissing = "E202" Error "the event has no value",
     CurrencyMissing = "E203" Error "a value has no currency",
     ContentTypeMissing = "E204" Error "content_type is missing",
     ContentsMissing = "E205" Warning "contents is missing",
@@ -104,6 +105,7 @@ codes! {
     IdLooksLikeList = "E240" Warning "an id looks like a list of ids",
     MessagingIncomplete = "E241" Error "an event of business messages is incomplete",
     CurrencyRefused = "E242" Error "Meta was seen to refuse the currency",
+    SumImpossible = "E243" Error "a sum of contents cannot be made",
 
     UserFieldRefused = "U301" Warning "a field of the person cannot be used",
     UserFieldCaution = "U302" Warning "a field of the person was used with a doubt",
@@ -122,6 +124,9 @@ codes! {
     MappingVersionUnknown = "M408" Error "the version of the mapping language is not known",
     MappingDataset = "M409" Error "the dataset is not configured",
     MappingEventNear = "M410" Warning "a custom event is named almost like a standard one",
+    MappingPath = "M411" Error "a path or template names nothing in a payment",
+    MappingUnreachable = "M412" Error "a rule can never be reached",
+    MappingUnsendable = "M413" Error "the event of a rule would always be refused",
 
     ConfigSyntax = "C501" Error "tillpost.toml is not TOML",
     ConfigKey = "C502" Error "a key is not known here",

@@ -321,3 +321,103 @@ fn two_thousand_broken_files_are_refused_with_a_place_or_compile() {
     }
     assert!(refused > 500 && compiled > 100, "{refused} refused, {compiled} compiled");
 }
+
+#[test]
+fn every_form_of_the_language_compiles() {
+    let source = include_str!("../../../tests/corpus/mappings/every-form.toml");
+    assert_eq!(found(source), []);
+}
+
+#[test]
+fn conditions_and_their_order_are_judged_at_their_place() {
+    let rules = |first: &str, second: &str| {
+        after_head(&format!(
+            "[[payments.RECURRING]]\n{first}\nevent = \"Lead\"\n[[payments.RECURRING]]\n{second}\nevent = \"Lead\"\n"
+        ))
+    };
+    let paid = "when = { amount = { at_least = 100 } }";
+    for (first, second, expected) in [
+        (paid, "", vec![]),
+        ("", paid, vec![(Code::MappingUnreachable, 8, 1)]),
+        (paid, paid, vec![(Code::MappingUnreachable, 8, 1)]),
+        (paid, "when = { amount = { at_least = 200 } }", vec![(Code::MappingUnreachable, 8, 1)]),
+        (paid, "when = { amount = { at_least = 50 } }", vec![]),
+        (
+            "when = { amount = { at_least = 5, at_most = 4 } }",
+            "",
+            vec![(Code::MappingUnreachable, 5, 1)],
+        ),
+        ("when = { amout = 5 }", "", vec![(Code::MappingPath, 6, 10)]),
+        ("when = { \"event_data\" = 5 }", "", vec![(Code::MappingPath, 6, 10)]),
+        ("when = { amount = [5] }", "", vec![(Code::MappingKind, 6, 19)]),
+        ("when = { amount = { atleast = 5 } }", "", vec![(Code::MappingKey, 6, 21)]),
+        ("when = { amount = { one_of = [] } }", "", vec![(Code::MappingKind, 6, 30)]),
+        ("when = { amount = { at_most = \"5\" } }", "", vec![(Code::MappingKind, 6, 31)]),
+        ("when = { status = \"PAID\" }", "", vec![(Code::MappingWord, 6, 19)]),
+        ("when = { type = \"SALE\" }", "", vec![(Code::MappingWord, 6, 17)]),
+        ("when = { currency = \"inr\" }", "", vec![(Code::MappingWord, 6, 21)]),
+        ("when = { status = \"PAYMENT_FAILED\" }", "", vec![(Code::MappingUnreachable, 5, 1)]),
+        ("when = 5", "", vec![(Code::MappingKind, 6, 8)]),
+    ] {
+        assert_eq!(rules(first, second), expected, "{first} / {second}");
+    }
+}
+
+#[test]
+fn sources_and_templates_name_something_or_their_fault_has_a_place() {
+    for (setting, code, column) in [
+        (r#"value = "event_data.total""#, None, 0),
+        (r#"value = ["event_data.total", "amount"]"#, None, 0),
+        (r#"value = "sum(contents)""#, None, 0),
+        (r"value = 9.99", None, 0),
+        (r#"value = "evnt_data.total""#, Some(Code::MappingPath), 41),
+        (r#"value = "sum(lines)""#, Some(Code::MappingPath), 41),
+        (r"value = true", Some(Code::MappingKind), 41),
+        (r#"num_items = "count(contents)""#, None, 0),
+        (r#"num_items = "sum(contents)""#, Some(Code::MappingPath), 45),
+        (r#"currency = ["event_data.cur", "INR"]"#, None, 0),
+        (r#"currency = "evnt_data.cur""#, Some(Code::MappingPath), 44),
+        (r#"content_id = { strip_prefix = "wc_", case = "lower" }"#, None, 0),
+        (r#"content_id = { strip = "wc_" }"#, Some(Code::MappingKey), 48),
+        (r#"content_id = { case = "small" }"#, Some(Code::MappingWord), 55),
+        (r#"contents = { each = "event_data.lines", id = "sku" }"#, None, 0),
+        (r#"contents = { id = "sku" }"#, Some(Code::MappingMissing), 44),
+        (r#"contents = { each = "amount" }"#, Some(Code::MappingPath), 53),
+        (r#"contents = { each = "event_data.l", sku = "x" }"#, Some(Code::MappingKey), 69),
+        (r#"custom_data = { plan = "{event_data.plan}", n = 5, ok = true }"#, None, 0),
+        (r#"custom_data = { plan = "{event_data.plan" }"#, Some(Code::MappingPath), 56),
+        ("custom_data = { value = 5 }", Some(Code::MappingKey), 49),
+        ("custom_data = { list = [1] }", Some(Code::MappingKind), 56),
+        (r#"event_id = "{type}-{payment_id}""#, None, 0),
+        (r#"event_id = "{type}""#, Some(Code::MappingPath), 44),
+        (r#"external_id = "plain""#, None, 0),
+        (r#"external_id = "clear""#, Some(Code::MappingWord), 47),
+        (r#"consent = "event_data.ok""#, None, 0),
+        (r#"consent = "ok""#, Some(Code::MappingPath), 43),
+        (r"send_revenue = false", Some(Code::MappingUnsendable), 11),
+    ] {
+        let line = format!(r#"DEFAULT = {{ event = "Purchase", {setting} }}"#);
+        let expected: Vec<_> = code.map(|code| (code, 5, column)).into_iter().collect();
+        assert_eq!(after_head(&line), expected, "{line}");
+    }
+}
+
+#[test]
+fn tests_of_a_file_are_read_and_their_faults_have_places() {
+    let rule = "DEFAULT = \"Lead\"\n";
+    for (test, expected) in [
+        (
+            "[[test]]\nname = \"a\"\npayment = { amount = 5 }\nexpect = { verdict = \"forward\" }\n",
+            vec![],
+        ),
+        ("[[test]]\npayment = {}\nexpect = {}\n", vec![(Code::MappingMissing, 6, 1)]),
+        ("[[test]]\nname = \"a\"\npayment = 5\nexpect = {}\n", vec![(Code::MappingKind, 8, 11)]),
+        (
+            "[[test]]\nname = \"a\"\npayment = {}\nexpect = { verdct = \"forward\" }\n",
+            vec![(Code::MappingKey, 9, 12)],
+        ),
+        ("test = 5\n", vec![(Code::MappingType, 6, 1)]),
+    ] {
+        assert_eq!(after_head(&format!("{rule}{test}")), expected, "{test}");
+    }
+}

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use rust_decimal::Decimal;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 
@@ -128,6 +129,23 @@ pub struct ContentItem<'a> {
 /// The `Content` class of Meta's official SDKs; any other key is refused with 2804019.
 pub const CONTENT_TEXTS: [&str; 5] =
     ["title", "description", "brand", "category", "delivery_category"];
+
+/// Σ quantity × `item_price`, if there are lines, each has both, and the sum can be held.
+#[must_use]
+pub fn total(contents: &[ContentItem<'_>]) -> Option<Decimal> {
+    let sum = contents.iter().try_fold(Decimal::ZERO, |sum, item| {
+        let line = item.item_price?.decimal().checked_mul(Decimal::from(item.quantity?))?;
+        sum.checked_add(line)
+    });
+    sum.filter(|_| !contents.is_empty())
+}
+
+/// Σ quantity, if there are lines and each has one.
+#[must_use]
+pub fn pieces(contents: &[ContentItem<'_>]) -> Option<u64> {
+    let sum = contents.iter().try_fold(0_u64, |sum, item| sum.checked_add(item.quantity?));
+    sum.filter(|_| !contents.is_empty())
+}
 
 /// What was bought, in Meta's words.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,21 +1,130 @@
-//! The settings that `[defaults]` and a rule share, one function each.
+//! The settings that `[defaults]` and a rule share.
 //!
-//! In: a table of the mapping file. Out: the value, or nothing and a finding at its place.
+//! In: a table of the mapping file. Out: [`Settings`], what it sets; a finding at the place of
+//! whatever cannot be read.
 
 use toml::de::DeValue;
 
-use crate::core::check::{Weight, Weights};
+use super::{Compiler, Datasets, Placed, shape, when};
+use crate::core::check::{Profile, Weight, Weights};
 use crate::core::customer::CountryCode;
 use crate::core::finding::{At, Code, Finding, Findings};
+use crate::core::mapping::path::Path;
+use crate::core::mapping::shape::Shape;
+use crate::core::mapping::template::Template;
+use crate::core::mapping::{DatasetName, ExternalId};
 use crate::core::meta::ActionSource;
 use crate::core::meta::data_processing::{DataProcessing, Region};
 use crate::core::money::Currency;
-use crate::core::names::suggestion;
+use crate::core::names::{one_of, suggestion};
+use crate::core::payment::PaymentStatus;
 use crate::core::toml_reader::{Table, kind};
+
+/// What `[defaults]` and a rule may both set.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settings {
+    /// Empty where the key is there and names no dataset: a finding has said so.
+    pub(super) datasets: Option<Vec<DatasetName>>,
+    pub(super) statuses: Option<Vec<PaymentStatus>>,
+    pub(super) action_source: Option<ActionSource>,
+    #[expect(clippy::option_option, reason = "absent, or `block`, which is no source")]
+    pub(super) without_device: Option<Option<ActionSource>>,
+    pub(super) currency: Option<Currency>,
+    pub(super) send_revenue: Option<bool>,
+    pub(super) profile: Option<Profile>,
+    pub(super) shape: Shape,
+    pub(super) event_id: Option<Template>,
+    pub(super) external_id: Option<ExternalId>,
+    pub(super) consent: Option<Path>,
+    pub(super) data_processing: Option<DataProcessing>,
+    pub(super) checks: Weights,
+}
+
+impl Compiler<'_> {
+    pub(super) fn settings(&mut self, table: &mut Table<'_, '_>) -> Settings {
+        let datasets = self.dataset(table);
+        self.not_empty(table, "statuses");
+        let findings = &mut self.findings;
+        let action_source =
+            table.word("action_source", ActionSource::ALL, ActionSource::as_str, findings);
+        let external_id = table.word("external_id", ExternalId::ALL, ExternalId::as_str, findings);
+        let profile = table.word("profile", Profile::ALL, Profile::as_str, findings);
+        let (currency, currencies) = currency(table, findings);
+        let mut shape = shape::read(table, findings);
+        shape.currency = currencies;
+        Settings {
+            datasets,
+            statuses: table.words("statuses", PaymentStatus::ALL, PaymentStatus::as_str, findings),
+            action_source: action_source.map(|word| word.value),
+            without_device: without_device(table, findings),
+            currency,
+            send_revenue: table.boolean("send_revenue", findings).map(|flag| flag.value),
+            profile: profile.map(|word| word.value),
+            shape,
+            event_id: shape::event_id(table, findings),
+            external_id: external_id.map(|word| word.value),
+            consent: consent(table, findings),
+            data_processing: limited_data_use(table, findings),
+            checks: checks(table, findings),
+        }
+    }
+
+    fn dataset(&mut self, table: &mut Table<'_, '_>) -> Option<Vec<DatasetName>> {
+        table.get("dataset")?;
+        self.not_empty(table, "dataset");
+        let texts = table.texts("dataset", &mut self.findings).unwrap_or_default();
+        let mut names = Vec::new();
+        for text in texts {
+            let name = DatasetName::read(text.value);
+            let known = match (self.datasets, &name) {
+                (Datasets::Known(known), Some(name)) => known.contains(name),
+                (Datasets::Any, name) => name.is_some(),
+                (Datasets::Known(_), None) => false,
+            };
+            match name {
+                Some(name) if known && names.contains(&name) => {}
+                Some(name) if known => names.push(name),
+                Some(_) | None => self.unknown_dataset(&text),
+            }
+        }
+        Some(names)
+    }
+
+    /// A list that names nothing would silently stop every event of its rules.
+    fn not_empty(&mut self, table: &mut Table<'_, '_>, key: &'static str) {
+        let Some(value) = table.get(key) else { return };
+        if value.get_ref().as_array().is_some_and(|list| list.is_empty()) {
+            let says = format!("`{key}` is an empty list");
+            let finding = Finding::new(Code::MappingMissing, At::Span(value.span()), says);
+            self.findings.push(finding.help("name at least one, or leave it out"));
+        }
+    }
+
+    fn unknown_dataset(&mut self, text: &Placed<&str>) {
+        let says = format!("the dataset `{}` is not configured", text.value);
+        let known: Vec<&str> = match self.datasets {
+            Datasets::Known(known) => known.iter().map(DatasetName::as_str).collect(),
+            Datasets::Any => Vec::new(),
+        };
+        let help = match suggestion(text.value, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "a name is letters, digits, `_` and `-`".to_owned(),
+            None => format!("tillpost.toml configures {}", one_of(known)),
+        };
+        let at = At::Span(text.span.clone());
+        self.findings.push(Finding::new(Code::MappingDataset, at, says).help(help));
+    }
+}
+
+/// A path that must be true: `consent = "event_data.marketing_consent"`.
+fn consent(table: &mut Table<'_, '_>, findings: &mut Findings) -> Option<Path> {
+    let text = table.text("consent", findings)?;
+    when::path(&text, findings)
+}
 
 /// `"block"`, or another action source.
 #[expect(clippy::option_option, reason = "absent, or `block`, which is no source")]
-pub(super) fn without_device(
+fn without_device(
     table: &mut Table<'_, '_>,
     findings: &mut Findings,
 ) -> Option<Option<ActionSource>> {
@@ -26,15 +135,23 @@ pub(super) fn without_device(
     table.word("without_device", &words, spelling, findings).map(|word| word.value)
 }
 
-pub(super) fn currency(table: &mut Table<'_, '_>, findings: &mut Findings) -> Option<Currency> {
-    let text = table.text("currency", findings)?;
-    let found = Currency::read(text.value);
-    if found.is_none() {
-        let says = format!("`{}` is not an ISO 4217 currency", text.value);
-        let finding = Finding::new(Code::MappingWord, At::Span(text.span), says);
-        findings.push(finding.help("write three letters such as \"INR\""));
+/// One code, the last resort; or places to look in first: `["event_data.cur", "INR"]`.
+fn currency(table: &mut Table<'_, '_>, findings: &mut Findings) -> (Option<Currency>, Vec<Path>) {
+    let texts = table.texts("currency", findings).unwrap_or_default();
+    let (mut last, mut places) = (None, Vec::new());
+    for text in texts {
+        let is_path = text.value.contains(['.', '_']);
+        match Currency::read(text.value) {
+            Some(known) if !is_path => last = Some(known),
+            _ if is_path => places.extend(when::path(&text, findings)),
+            _ => {
+                let says = format!("`{}` is not an ISO 4217 currency", text.value);
+                let finding = Finding::new(Code::MappingWord, At::Span(text.span), says);
+                findings.push(finding.help("write three letters such as \"INR\", or a path"));
+            }
+        }
     }
-    found
+    (last, places)
 }
 
 /// With which country phone numbers are completed: `default_country = "IN"`.
@@ -53,10 +170,7 @@ pub(super) fn default_country(
 }
 
 /// `limited_data_use = true`, or `{ country = 1, state = 1000 }`.
-pub(super) fn limited_data_use(
-    table: &mut Table<'_, '_>,
-    findings: &mut Findings,
-) -> Option<DataProcessing> {
+fn limited_data_use(table: &mut Table<'_, '_>, findings: &mut Findings) -> Option<DataProcessing> {
     const KEY: &str = "limited_data_use";
     let value = table.get(KEY)?;
     match value.get_ref() {
@@ -97,7 +211,7 @@ pub(super) fn limited_data_use(
 }
 
 /// `checks = { E207 = "block", E235 = "off" }`.
-pub(super) fn checks(table: &mut Table<'_, '_>, findings: &mut Findings) -> Weights {
+fn checks(table: &mut Table<'_, '_>, findings: &mut Findings) -> Weights {
     let mut weights = Weights::default();
     let Some(inner) = table.table("checks", findings) else { return weights };
     for (key, value) in inner.entries() {

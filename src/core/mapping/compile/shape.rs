@@ -1,0 +1,176 @@
+//! The settings that bring `event_data` into Meta's words: values, sums, lists, ids, parameters.
+//!
+//! In: the table of a rule or of `[defaults]`. Out: a [`Shape`]; findings at their places.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::{Placed, one_or_many, when};
+use crate::core::finding::{At, Code, Finding, Findings};
+use crate::core::json;
+use crate::core::mapping::path::{Path, Root};
+use crate::core::mapping::shape::{Fill, LetterCase, Lines, Rewrite, Shape, Source};
+use crate::core::mapping::template::Template;
+use crate::core::meta::ContentType;
+use crate::core::meta::event::CONTENT_TEXTS;
+use crate::core::toml_reader::{Table, kind};
+
+/// Reads everything that a rule changes about `event_data`, but for the currency.
+pub(super) fn read(table: &mut Table<'_, '_>, findings: &mut Findings) -> Shape {
+    let content_type = table.word("content_type", ContentType::ALL, ContentType::as_str, findings);
+    Shape {
+        value: sources(table, "value", "sum(contents)", findings),
+        currency: Vec::new(),
+        num_items: sources(table, "num_items", "count(contents)", findings),
+        contents: lines(table, findings),
+        content_id: rewrite(table, findings),
+        content_type: content_type.map(|word| word.value),
+        custom_data: custom_data(table, findings),
+    }
+}
+
+/// `event_id = "{type}.{payment_id}"`.
+pub(super) fn event_id(table: &mut Table<'_, '_>, findings: &mut Findings) -> Option<Template> {
+    let text = table.text("event_id", findings)?;
+    let template = template(&text, findings)?;
+    let own = |path: &Path| matches!(path.root(), Root::PaymentId | Root::EventData);
+    if !template.paths().any(own) {
+        let says = "payments of one kind would all have this id, and Meta would keep the first";
+        let finding = Finding::new(Code::MappingPath, At::Span(text.span), says);
+        findings.push(finding.help("name what differs: \"{type}.{payment_id}\""));
+        return None;
+    }
+    Some(template)
+}
+
+fn template(text: &Placed<&str>, findings: &mut Findings) -> Option<Template> {
+    match Template::read(text.value) {
+        Ok(template) => Some(template),
+        Err(not) => {
+            let at = At::Span(text.span.clone());
+            findings.push(Finding::new(Code::MappingPath, at, not.says).help(not.help));
+            None
+        }
+    }
+}
+
+/// A path, a number, the sum; or a list of these, of which the first that exists counts.
+fn sources(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    of_contents: &str,
+    findings: &mut Findings,
+) -> Vec<Source> {
+    let Some(value) = table.get(key) else { return Vec::new() };
+    let mut read = Vec::new();
+    for item in one_or_many(value) {
+        if let Some(digits) = when::digits(item.get_ref()) {
+            read.push(Source::Literal(digits));
+        } else if let Some(text) = item.get_ref().as_str() {
+            let text = Placed { value: text, span: item.span() };
+            if text.value.replace(' ', "") == of_contents {
+                read.push(Source::OfContents);
+            } else if text.value.contains('(') {
+                let says = format!("`{}` is not known for `{key}`", text.value);
+                let finding = Finding::new(Code::MappingPath, At::Span(text.span), says);
+                findings.push(finding.help(format!("write \"{of_contents}\", a path or a number")));
+            } else {
+                read.extend(when::path(&text, findings).map(Source::Path));
+            }
+        } else {
+            let says = format!("`{key}` is a path or a number, not {}", kind(item.get_ref()));
+            findings.push(Finding::new(Code::MappingKind, At::Span(item.span()), says));
+        }
+    }
+    read
+}
+
+/// `contents = { each = "event_data.lines", id = "sku", quantity = "qty", item_price = "price" }`.
+fn lines(table: &mut Table<'_, '_>, findings: &mut Findings) -> Option<Lines> {
+    let mut inner = table.table("contents", findings)?;
+    if inner.get("each").is_none() {
+        inner.missing("each", "write each = \"event_data.lines\"", findings);
+    }
+    let each = inner.text("each", findings).and_then(|text| {
+        let path = when::path(&text, findings)?;
+        if path.root() != Root::EventData {
+            let says = format!("`{path}` is no list");
+            let finding = Finding::new(Code::MappingPath, At::Span(text.span), says);
+            findings.push(finding.help("write the path of a list: \"event_data.lines\""));
+            return None;
+        }
+        Some(path)
+    });
+    let mut keys = Vec::new();
+    for key in ["id", "quantity", "item_price"].into_iter().chain(CONTENT_TEXTS) {
+        let named = inner.text(key, findings).map(|text| text.value.to_owned());
+        let steps = named.unwrap_or_else(|| key.to_owned());
+        keys.push((key, steps.split('.').map(str::to_owned).collect()));
+    }
+    inner.finish(findings);
+    Some(Lines { each: each?, keys })
+}
+
+/// `content_id = { strip_prefix = "wc_post_id_", case = "lower" }`.
+fn rewrite(table: &mut Table<'_, '_>, findings: &mut Findings) -> Rewrite {
+    let Some(mut inner) = table.table("content_id", findings) else { return Rewrite::default() };
+    let mut text = |key: &'static str| {
+        inner.text(key, findings).map(|text| text.value.to_owned()).unwrap_or_default()
+    };
+    let [strip_prefix, strip_suffix] = ["strip_prefix", "strip_suffix"].map(&mut text);
+    let [prefix, suffix] = ["prefix", "suffix"].map(&mut text);
+    let case = inner.word("case", LetterCase::ALL, LetterCase::as_str, findings);
+    inner.finish(findings);
+    let case = case.map(|word| word.value);
+    Rewrite { strip_prefix, strip_suffix, prefix, suffix, case }
+}
+
+/// Keys that a rule sets by settings of their own.
+const OWN_SETTINGS: [&str; 5] = ["value", "currency", "num_items", "contents", "event_id"];
+
+/// `custom_data = { plan = "{event_data.plan}", channel = "app", score = 5 }`.
+fn custom_data(table: &mut Table<'_, '_>, findings: &mut Findings) -> Vec<(String, Fill)> {
+    let Some(inner) = table.table("custom_data", findings) else { return Vec::new() };
+    let mut read = Vec::new();
+    for (key, value) in inner.entries() {
+        if OWN_SETTINGS.contains(&key.value) {
+            let says = format!("`{}` is a setting of the rule itself", key.value);
+            let finding = Finding::new(Code::MappingKey, At::Span(key.span), says);
+            findings.push(finding.help(format!("write `{}` beside `custom_data`", key.value)));
+            continue;
+        }
+        let fill = fill(value, findings);
+        read.extend(fill.map(|fill| (key.value.to_owned(), fill)));
+    }
+    read
+}
+
+/// A literal, a path, or a template. Text is a path only if it begins with `event_data.`: any
+/// other word may be meant as it stands.
+fn fill(value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<Fill> {
+    match value.get_ref() {
+        DeValue::String(text) => {
+            let text = Placed { value: &**text, span: value.span() };
+            if text.value.starts_with("event_data.") {
+                return when::path(&text, findings).map(Fill::Path);
+            }
+            let template = template(&text, findings)?;
+            match template.only_place() {
+                Some(path) => Some(Fill::Path(path.clone())),
+                None if template.has_places() => Some(Fill::Template(template)),
+                None => Some(Fill::Literal(json::quoted(text.value))),
+            }
+        }
+        DeValue::Boolean(flag) => Some(Fill::Literal(flag.to_string())),
+        number @ (DeValue::Integer(_) | DeValue::Float(_)) => {
+            when::digits(number).map(Fill::Literal)
+        }
+        other @ (DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_)) => {
+            let says = format!("a parameter is text, a number or a flag, not {}", kind(other));
+            let finding = Finding::new(Code::MappingKind, At::Span(value.span()), says);
+            findings
+                .push(finding.help("write a path for a list of the payment: \"event_data.skus\""));
+            None
+        }
+    }
+}

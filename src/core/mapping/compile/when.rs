@@ -1,0 +1,146 @@
+//! Conditions: `when = { "event_data.trial" = true, amount = { at_least = 100 } }`.
+//!
+//! In: the table of a rule. Out: a [`When`]; findings for paths that no payment has, words that
+//! are in no list, and questions that nobody knows.
+
+use toml::Spanned;
+use toml::de::{DeFloat, DeInteger, DeValue};
+
+use super::{CODES, Placed};
+use crate::core::finding::{At, Code, Finding, Findings};
+use crate::core::mapping::condition::{Literal, Part, Test, When};
+use crate::core::mapping::path::{Path, Root};
+use crate::core::money::{Amount, Currency};
+use crate::core::names::suggestion;
+use crate::core::payment::{PaymentStatus, PaymentType};
+use crate::core::toml_reader::{Table, kind};
+
+/// Reads `when`; a rule without one always holds.
+pub(super) fn read(table: &mut Table<'_, '_>, findings: &mut Findings) -> When {
+    let Some(inner) = table.table("when", findings) else { return When::default() };
+    let mut parts = Vec::new();
+    for (key, value) in inner.entries() {
+        let (path, tests) = (path(&key, findings), tests(value, findings));
+        let Some(path) = path else { continue };
+        for literal in tests.iter().flat_map(literals) {
+            known_word(path.root(), literal, value, findings);
+        }
+        parts.push(Part { path, tests });
+    }
+    When(parts)
+}
+
+/// A path of the file, or a finding where it stands.
+pub(super) fn path(text: &Placed<&str>, findings: &mut Findings) -> Option<Path> {
+    match Path::read(text.value) {
+        Ok(path) => Some(path),
+        Err(not) => {
+            let at = At::Span(text.span.clone());
+            findings.push(Finding::new(Code::MappingPath, at, not.says).help(not.help));
+            None
+        }
+    }
+}
+
+/// A text, a number or a flag of the file.
+pub(super) fn literal(value: &DeValue<'_>) -> Option<Literal> {
+    match value {
+        DeValue::String(text) => Some(Literal::Text(text.to_string())),
+        DeValue::Integer(_) | DeValue::Float(_) => {
+            Amount::read(&digits(value)?).ok().map(Literal::Number)
+        }
+        DeValue::Boolean(flag) => Some(Literal::Flag(*flag)),
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// The digits of a number of the file, as JSON writes them. TOML allows `1_000` and `+5`.
+pub(super) fn digits(value: &DeValue<'_>) -> Option<String> {
+    let whole = value.as_integer().filter(|integer| integer.radix() == 10);
+    let fraction = value.as_float().map(DeFloat::as_str);
+    let written = whole.map(DeInteger::as_str).or(fraction)?;
+    let plain = written.trim_start_matches('+').replace('_', "");
+    Amount::read(&plain).ok().map(|amount| amount.to_string())
+}
+
+fn tests(value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Vec<Test> {
+    if let Some(table) = value.get_ref().as_table() {
+        return questions(Table::new(table, value.span(), CODES), findings);
+    }
+    let Some(literal) = literal(value.get_ref()) else {
+        let says = format!("a condition is a value or a table, not {}", kind(value.get_ref()));
+        let finding = Finding::new(Code::MappingKind, At::Span(value.span()), says);
+        findings.push(finding.help(r#"write { one_of = ["a", "b"] } for one of several"#));
+        return Vec::new();
+    };
+    vec![Test::Equals(literal)]
+}
+
+/// `{ one_of = […], at_least = 5, at_most = 9, exists = true }`.
+fn questions(mut table: Table<'_, '_>, findings: &mut Findings) -> Vec<Test> {
+    let mut tests = Vec::new();
+    if let Some(list) = table.get("one_of") {
+        let items = list.get_ref().as_array();
+        let read: Option<Vec<Literal>> =
+            items.and_then(|items| items.iter().map(|item| literal(item.get_ref())).collect());
+        if let Some(literals) = read.filter(|literals| !literals.is_empty()) {
+            tests.push(Test::OneOf(literals));
+        } else {
+            let says = "`one_of` must be a list of values, not empty";
+            findings.push(Finding::new(Code::MappingKind, At::Span(list.span()), says));
+        }
+    }
+    for (key, test) in [
+        ("at_least", Test::AtLeast as fn(Amount) -> Test),
+        ("at_most", Test::AtMost as fn(Amount) -> Test),
+    ] {
+        let Some(value) = table.get(key) else { continue };
+        if let Some(Literal::Number(number)) = literal(value.get_ref()) {
+            tests.push(test(number));
+        } else {
+            let says = format!("`{key}` must be a number, not {}", kind(value.get_ref()));
+            findings.push(Finding::new(Code::MappingKind, At::Span(value.span()), says));
+        }
+    }
+    tests.extend(table.boolean("exists", findings).map(|flag| Test::Exists(flag.value)));
+    table.finish(findings);
+    tests
+}
+
+fn literals(test: &Test) -> &[Literal] {
+    match test {
+        Test::Equals(literal) => std::slice::from_ref(literal),
+        Test::OneOf(literals) => literals,
+        Test::AtLeast(_) | Test::AtMost(_) | Test::Exists(_) => &[],
+    }
+}
+
+/// A word that the field can never have makes a rule that never holds.
+fn known_word(
+    root: Root,
+    literal: &Literal,
+    value: &Spanned<DeValue<'_>>,
+    findings: &mut Findings,
+) {
+    let Literal::Text(word) = literal else { return };
+    let (known, near) = match root {
+        Root::Type => (PaymentType::read(word).is_some(), suggestion(word, PaymentType::words())),
+        Root::Status => {
+            (PaymentStatus::read(word).is_some(), suggestion(word, PaymentStatus::words()))
+        }
+        Root::Currency => {
+            (Currency::read(word).is_some_and(|currency| currency.code() == word), None)
+        }
+        Root::Amount | Root::PaymentId | Root::UserId | Root::EventSourceUrl | Root::EventData => {
+            return;
+        }
+    };
+    if !known {
+        let says = format!("no payment has the {root} `{word}`");
+        let finding = Finding::new(Code::MappingWord, At::Span(value.span()), says);
+        findings.push(match near {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding,
+        });
+    }
+}
