@@ -10,6 +10,7 @@
 
 pub mod difference;
 pub mod event_fields;
+mod misplaced;
 pub mod personal;
 pub mod reader;
 
@@ -242,6 +243,7 @@ pub fn read(body: Json<'_>, arrival: impl Into<Arrival>) -> Reading<Payment<'_>>
     let amount = amount(&mut reader, event_data.as_ref());
     let currency = currency(&mut reader);
     let occurred_at = reader.time("occurred_at");
+    misplaced::check(&mut reader);
     let event_fields = event_fields::read(&mut reader);
     let data_processing = event_fields::data_processing(&reader, event_data.as_ref());
     let mut user_data = user_data::of_payment(&mut reader, arrival.context());

@@ -7,7 +7,7 @@
 //! Source: Meta, "Conversions API / Parameters / Custom data"; error 2804019.
 
 use super::{KNOWN, Reader};
-use crate::core::finding::Code;
+use crate::core::finding::{Code, Finding};
 use crate::core::json::{self, Fields, Json};
 use crate::core::meta::event::DeliveryCategory;
 use crate::core::money::Amount;
@@ -54,6 +54,9 @@ const STANDARD: [(&str, Standard); 12] = [
     ("delivery_category", Standard::Delivery),
     ("store_data", Standard::Store),
 ];
+
+/// What others call the lines of an order.
+const FOREIGN_LISTS: [&str; 5] = ["items", "products", "lines", "line_items", "cart"];
 
 /// Reads every field that is not one of [`KNOWN`].
 pub(super) fn read<'a>(fields: &Fields<'a>, reader: &mut Reader<'a>) {
@@ -127,7 +130,15 @@ impl<'a> Reader<'a> {
                 format!("`{key}` is {kind}; Meta takes plain values")
             }
         };
-        self.say(Code::PropertyLeftOut, key, says);
+        let finding =
+            Finding::in_body(Code::PropertyLeftOut, json::pointer("/event_data", key), says);
+        let meant = FOREIGN_LISTS.contains(&key).then_some(
+            "for a list of products send `contents` with `id`, `quantity` and `item_price`, or name this one under `contents` in the mapping file",
+        );
+        self.findings.push(match meant {
+            Some(help) => finding.help(help),
+            None => finding,
+        });
         None
     }
 }

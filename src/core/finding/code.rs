@@ -68,6 +68,7 @@ codes! {
     PersonalData = "P203" Warning "personal data in event_data was left out",
     CurrenciesDisagree = "P204" Warning "two currencies were given",
     EventFieldRefused = "P205" Warning "a field of the event cannot be used",
+    FieldMisplaced = "P206" Warning "a field stands where it has no effect",
 
     IdsMissing = "E201" Error "an event for the catalogue names no product",
     ValueMissing = "E202" Error "the event has no value",
