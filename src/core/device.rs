@@ -127,11 +127,11 @@ impl Reader<'_, '_> {
         let (advertising_id, declined) = self.advertising_id();
         let named = platform.and_then(platform_of).or_else(|| guessed_platform(fields));
         // iOS gives an id only to those apps that may follow; Android gives one unless told not to.
+        // An Android device without any says nothing, and must not overrule an earlier refusal.
         let silent = match named {
             Some(Platform::Ios) if advertising_id.is_none() => Some(Tracking::Denied),
             _ if declined => Some(Tracking::Denied),
-            Some(Platform::Android | Platform::Ios) => Some(Tracking::Allowed),
-            None => None,
+            _ => advertising_id.is_some().then_some(Tracking::Allowed),
         };
         let tracking = self.flag("advertiser_tracking_enabled").or(silent);
         let Some(platform) = named else {
@@ -159,7 +159,7 @@ impl Reader<'_, '_> {
         let texts = [(DeviceFact::InstallReferrer, referrer), (DeviceFact::VendorId, vendor)];
         let own = self.flag("application_tracking_enabled");
         let app_data = self.extinfo(platform, facts, "system_version").map(|extinfo| AppData {
-            advertiser_tracking_enabled: tracking == Some(Tracking::Allowed),
+            advertiser_tracking_enabled: tracking != Some(Tracking::Denied),
             application_tracking_enabled: own != Some(Tracking::Denied),
             extinfo,
             facts: texts.into_iter().filter_map(|(key, text)| Some((key, text?))).collect(),
@@ -409,8 +409,12 @@ mod tests {
             );
             let (found, said) = device(&body);
             assert_eq!(said, [], "{body}");
-            let wanted = if allowed { Tracking::Allowed } else { Tracking::Denied };
-            assert_eq!(found.tracking, Some(wanted), "{body}");
+            let wanted = match (platform, fields.is_empty(), allowed) {
+                ("ANDROID", true, _) => None,
+                (_, _, true) => Some(Tracking::Allowed),
+                (_, _, false) => Some(Tracking::Denied),
+            };
+            assert_eq!(found.tracking, wanted, "{body}");
             let app_data = found.app_data.expect(&body);
             assert_eq!(app_data.advertiser_tracking_enabled, allowed, "{body}");
             assert!(allowed || found.advertising_id.is_none(), "no id of who declined: {body}");

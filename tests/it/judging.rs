@@ -163,6 +163,9 @@ async fn no_advertising_id_of_who_declined_reaches_meta() {
         ),
         r#"{"user_data":{"id":"666"},"device_data":{"advertiser_tracking_enabled":false}}"#
             .to_owned(),
+        // A device that says nothing of it overrules nothing.
+        r#"{"user_data":{"id":"666"},"platform":"ANDROID","device_data":{"system_version":"15"}}"#
+            .to_owned(),
     ] {
         assert_eq!(engine.post("/api/v1/signup", &signup).await.status, 200);
     }
