@@ -351,6 +351,7 @@ fn conditions_and_their_order_are_judged_at_their_place() {
         ("when = { \"event_data\" = 5 }", "", vec![(Code::MappingPath, 6, 10)]),
         ("when = { amount = [5] }", "", vec![(Code::MappingKind, 6, 19)]),
         ("when = { amount = { atleast = 5 } }", "", vec![(Code::MappingKey, 6, 21)]),
+        ("when = { amount = {} }", "", vec![(Code::MappingKind, 6, 19)]),
         ("when = { amount = { one_of = [] } }", "", vec![(Code::MappingKind, 6, 30)]),
         ("when = { amount = { at_most = \"5\" } }", "", vec![(Code::MappingKind, 6, 31)]),
         ("when = { status = \"PAID\" }", "", vec![(Code::MappingWord, 6, 19)]),

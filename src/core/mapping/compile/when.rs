@@ -103,6 +103,11 @@ fn questions(mut table: Table<'_, '_>, findings: &mut Findings) -> Vec<Test> {
         }
     }
     tests.extend(table.boolean("exists", findings).map(|flag| Test::Exists(flag.value)));
+    if table.entries().next().is_none() {
+        let says = "this condition asks nothing, and would always hold";
+        let finding = Finding::new(Code::MappingKind, At::Span(table.span()), says);
+        findings.push(finding.help("write { at_least = 100 } or { exists = true }"));
+    }
     table.finish(findings);
     tests
 }
