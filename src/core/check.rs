@@ -58,8 +58,8 @@ pub struct Evidence<'e> {
     pub event_fields: &'e EventFields,
     /// What Meta may do with it.
     pub data_processing: Option<DataProcessing>,
-    /// The payment's own amount.
-    pub amount: Amount,
+    /// The payment's own amount; none where the mapping file chose another number as the value.
+    pub amount: Option<Amount>,
     /// The currency of that amount.
     pub currency: Option<Currency>,
     /// When it happened.

@@ -199,7 +199,7 @@ fn forwarded(case: Case<'_>, view: &View<'_>, forward: &Forward, user: &User) ->
         app_data,
         event_fields: &payment.event_fields,
         data_processing,
-        amount: payment.amount,
+        amount: forward.shape.value.is_empty().then_some(payment.amount),
         currency: payment_currency(case, forward, &sent),
         time: payment.time(),
         now: case.now,

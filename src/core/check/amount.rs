@@ -3,7 +3,8 @@
 //! Meta receives `event_data.value`, the amount only where there is none. The payment API's own
 //! sample sends 25096 and 2000 in one body, so they may differ on purpose; they rarely do.
 //!
-//! In different currencies they must differ: that is P204's to say.
+//! In different currencies they must differ: that is P204's to say. Where a rule of the mapping file
+//! says what the value is, somebody decided that it is not the amount.
 //!
 //! Source: Linkrunner, "Revenue Tracking API", Meta Ecommerce Events (the sample); row MX-7 of
 //! reference/payment-apis.md 5.2.
@@ -12,8 +13,9 @@ use super::Evidence;
 use crate::core::finding::{Code, Finding};
 
 pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
-    let Some(value) = evidence.sent.value else { return Vec::new() };
-    let amount = evidence.amount;
+    let Some((value, amount)) = evidence.sent.value.zip(evidence.amount) else {
+        return Vec::new();
+    };
     let of_value = evidence.custom_data.currency;
     let comparable = evidence.currency.is_none_or(|own| of_value.is_none_or(|other| own == other));
     if !comparable || value.decimal() == amount.decimal() {

@@ -45,7 +45,7 @@ fn said(decision: &Decision) -> Vec<(Code, String)> {
     decision.findings.iter().map(|finding| (finding.code, place(&finding.at))).collect()
 }
 
-const LINES: &str = r#"DEFAULT = { event = "Purchase", value = "sum(contents)", num_items = "count(contents)", content_type = "product", content_id = { strip_prefix = "wc_", case = "lower", suffix = "-in" }, checks = { E208 = "off", E210 = "off", E213 = "off" }, contents = { each = "event_data.lines", id = "sku", quantity = "qty", item_price = "price.unit", brand = "maker" } }"#;
+const LINES: &str = r#"DEFAULT = { event = "Purchase", value = "sum(contents)", num_items = "count(contents)", content_type = "product", content_id = { strip_prefix = "wc_", case = "lower", suffix = "-in" }, checks = { E208 = "off", E213 = "off" }, contents = { each = "event_data.lines", id = "sku", quantity = "qty", item_price = "price.unit", brand = "maker" } }"#;
 
 #[test]
 fn a_list_under_other_names_becomes_contents_with_its_sums() {
