@@ -119,6 +119,19 @@ mod tests {
         assert_eq!(read.user_id.as_str(), "666");
         assert!(read.user.user_data.is_empty());
         assert_eq!(reading.findings.iter().count(), 1, "the e-mail, not the unknown field");
+        for (field, expected) in [
+            ("emial", Some("did you mean `email`?")),
+            ("mobile", Some("did you mean `phone`?")),
+            ("device_data", Some("send `device_data` beside `user_data`, not in it")),
+            ("ga_session_id", None),
+            ("mixpanel_distinct_id", None),
+            ("loyalty_tier", None),
+        ] {
+            let reading = signup(&format!(r#"{{"user_data":{{"id":"1","{field}":"x"}}}}"#));
+            assert!(reading.value.is_some(), "{field}");
+            let help = reading.findings.iter().find_map(|finding| finding.help.as_deref());
+            assert_eq!(help, expected, "{field}");
+        }
         assert_eq!(ClearField::read("fbc"), Some(ClearField::Fbc));
     }
 }

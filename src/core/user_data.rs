@@ -59,6 +59,19 @@ const OTHER_WORDS: [(&str, &str); 9] = [
     ("pincode", "zip"),
 ];
 
+/// What the mobile SDKs send of a person besides (reference/payment-apis.md 2.2).
+const OF_SDKS: [&str; 9] = [
+    "is_first_time_user",
+    "user_created_at",
+    "mixpanel_distinct_id",
+    "amplitude_device_id",
+    "posthog_distinct_id",
+    "braze_device_id",
+    "ga_app_instance_id",
+    "ga_session_id",
+    "netcore_device_guid",
+];
+
 /// Fields of a payment that are easily put among a person's.
 const BESIDE: [&str; 8] = [
     "data_processing_options",
@@ -220,7 +233,8 @@ pub fn of_payment(reader: &mut BodyReader<'_, '_>, context: Context) -> UserData
 pub enum Unknown {
     /// It is mentioned: somebody may have misspelt it.
     Warn,
-    /// It is passed over: the mobile SDKs send ids of other services beside the person's.
+    /// It is passed over, unless it is almost a field of ours: the mobile SDKs send ids of other
+    /// services beside the person's.
     Ignore,
 }
 
@@ -247,8 +261,12 @@ pub fn of_person(reader: &mut BodyReader<'_, '_>, context: Context, unknown: Unk
             // Read together, below.
         } else if let Some(field) = ClearField::read(key) {
             clear_field(field, value, reader, &mut user_data);
-        } else if unknown == Unknown::Warn && key != "id" {
-            reader.findings.push(unknown_key(key, reader));
+        } else if key != "id" {
+            let finding = unknown_key(key, reader);
+            let is_misspelt = finding.help.is_some() && !OF_SDKS.contains(&&**key);
+            if unknown == Unknown::Warn || is_misspelt {
+                reader.findings.push(finding);
+            }
         }
     }
     click(reader, context.today, &mut user_data);
