@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+pub use read::mapping_file::{compiled, mapping_file};
 pub use world::{Onlooker, System, World};
 
 use crate::core::finding::render::{self, Colour, Source};

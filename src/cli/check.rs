@@ -10,7 +10,7 @@ use super::{Ended, setup, terminal};
 use crate::config::{self, FileReport, Onlooker, Report};
 use crate::core::finding::render::{Colour, line_and_column};
 use crate::core::finding::{At, Finding, Severity};
-use crate::core::mapping::{self, Datasets};
+use crate::core::mapping::Datasets;
 
 /// Checks tillpost.toml and mapping files.
 ///
@@ -130,10 +130,8 @@ fn check(path: &Path) -> Result<Vec<FileReport>, Ended> {
     if is_config(path, &text) {
         return Ok(config::load(path, &Onlooker).1.files);
     }
-    let (_, findings) = mapping::compile(&text, Datasets::Any);
-    let path =
-        if path == Path::new("-") { PathBuf::from("(standard input)") } else { path.to_owned() };
-    Ok(vec![FileReport { path, text, findings }])
+    let path = if path == Path::new("-") { Path::new("(standard input)") } else { path };
+    Ok(vec![config::compiled(path, text, Datasets::Any).1])
 }
 
 /// By its tables, or by its name where it has none.

@@ -9,10 +9,10 @@ use super::{Ended, Format, setup, terminal};
 use crate::clock::Clock;
 use crate::config::{self, Onlooker};
 use crate::core::decide::{Case, Decision, FrozenEvent, Verdict, decide};
-use crate::core::finding::render::{self, Colour, Source};
+use crate::core::finding::render::{self, Colour};
 use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json::{self, Json};
-use crate::core::mapping::{self, Datasets, Mapping};
+use crate::core::mapping::{self, Mapping};
 use crate::core::money::Currency;
 use crate::core::payment::{self, Arrival, PaymentId};
 use crate::core::time::Timestamp;
@@ -117,20 +117,10 @@ fn table(arguments: &Arguments) -> Result<Ruling, Ended> {
     if let Some(path) = &arguments.config {
         return configured(path, arguments.project.as_deref());
     }
-    let (path, text) = match &arguments.mapping {
-        Some(path) => {
-            let bytes = setup::input(path)?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| terminal::misused(&format!("{} is not UTF-8 text", path.display())))?;
-            (path.display().to_string(), text)
-        }
-        None => (setup::SHIPPED_MAPPING_PATH.to_owned(), setup::SHIPPED_MAPPING.to_owned()),
+    let mapping = match &arguments.mapping {
+        Some(path) => setup::usable_mapping(path)?,
+        None => setup::shipped_mapping(),
     };
-    let (mapping, findings) = mapping::compile(&text, Datasets::Any);
-    if !findings.is_empty() {
-        let source = Source { path: &path, text: &text };
-        terminal::say(&render::in_file(&findings, source, Colour::Always));
-    }
     let mapping = mapping.ok_or(Ended::Misused)?;
     Ok(Ruling { mapping, currency: None })
 }

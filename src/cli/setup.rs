@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::{ConfigArgument, Ended, terminal};
-use crate::config::{self, Config, Report, World};
+use crate::config::{self, Config, FileReport, Report, World};
 use crate::core::finding::Severity;
 use crate::core::finding::render::Colour;
+use crate::core::mapping::{Datasets, Mapping};
 use crate::store;
 
 /// The mapping that ships with the program, for those who have no file yet.
@@ -73,6 +74,36 @@ pub(super) fn input(path: &Path) -> Result<Vec<u8>, Ended> {
         std::fs::read(path)
     };
     read.map_err(|error| terminal::misused(&format!("cannot read {}: {error}", path.display())))
+}
+
+/// Reads and compiles a mapping file, or standard input for `-`.
+pub(super) fn mapping(path: &Path) -> Result<(Option<Mapping>, FileReport), Ended> {
+    let bytes = input(path)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| terminal::misused(&format!("{} is not UTF-8 text", path.display())))?;
+    let path = if path == Path::new("-") { Path::new("(standard input)") } else { path };
+    Ok(config::compiled(path, text, Datasets::Any))
+}
+
+/// The same, for commands that can do nothing without it: prints what there is to say.
+pub(super) fn usable_mapping(path: &Path) -> Result<Option<Mapping>, Ended> {
+    let (mapping, file) = mapping(path)?;
+    say_findings(file);
+    Ok(mapping)
+}
+
+/// The shipped mapping, for those who have no file yet.
+pub(super) fn shipped_mapping() -> Option<Mapping> {
+    let path = Path::new(SHIPPED_MAPPING_PATH);
+    let (mapping, file) = config::compiled(path, SHIPPED_MAPPING.to_owned(), Datasets::Any);
+    say_findings(file);
+    mapping
+}
+
+fn say_findings(file: FileReport) {
+    if !file.findings.is_empty() {
+        terminal::say(&Report { files: vec![file] }.draw(Colour::Always));
+    }
 }
 
 /// "1 error, 2 warnings", or nothing where there is nothing to count.

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{Ended, Format, check, setup, terminal};
 use crate::clock::Clock;
-use crate::core::finding::render::{self, Colour, Source};
-use crate::core::mapping::{self, Datasets, Mapping, TestCase};
+use crate::core::finding::render;
+use crate::core::mapping::TestCase;
 use crate::core::trial::{self, Trial};
 
 /// Runs the tests written inside mapping files.
@@ -53,7 +53,7 @@ fn tests(arguments: &Arguments) -> Result<Ended, Ended> {
     };
     let (mut passed, mut failed, mut broken) = (0, 0, false);
     for path in check::files(&paths)? {
-        let Some(mapping) = compiled(&path)? else {
+        let Some(mapping) = setup::usable_mapping(&path)? else {
             broken = true;
             continue;
         };
@@ -80,20 +80,6 @@ fn tests(arguments: &Arguments) -> Result<Ended, Ended> {
         ));
     }
     Ok(if failed > 0 || broken { Ended::WithErrors } else { Ended::Well })
-}
-
-/// The mapping of a file; nothing, with its findings said, if it has errors.
-fn compiled(path: &std::path::Path) -> Result<Option<Mapping>, Ended> {
-    let bytes = setup::input(path)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| terminal::misused(&format!("{} is not UTF-8 text", path.display())))?;
-    let (mapping, findings) = mapping::compile(&text, Datasets::Any);
-    if mapping.is_none() {
-        let path = path.display().to_string();
-        let source = Source { path: &path, text: &text };
-        terminal::say(&render::in_file(&findings, source, Colour::Always));
-    }
-    Ok(mapping)
 }
 
 fn print((path, test): (&str, &TestCase), trial: &Trial, format: Format) {

@@ -1,6 +1,7 @@
 //! From the text of `tillpost.toml` to a checked [`Config`], with every fault in one pass.
 
 mod dataset;
+pub(super) mod mapping_file;
 mod secret;
 
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ use toml::de::DeValue;
 
 use super::{Config, FileReport, Http, Project, Report, Users, World};
 use crate::core::finding::{At, Code, Finding, Findings};
-use crate::core::mapping::{self, DatasetName, Datasets, Mapping};
+use crate::core::mapping::{DatasetName, Datasets, Mapping};
 use crate::core::money::Currency;
 use crate::core::toml_reader::{Codes, Placed, Table, kind, parse, settled};
 
@@ -214,18 +215,18 @@ impl Reader<'_> {
     ) -> Option<(PathBuf, Mapping)> {
         let written = self.required(table, "mapping", "mapping = \"mappings/commerce.toml\"")?;
         let path = self.folder.join(&written.value);
-        let text = match self.world.file(&path) {
-            Ok(text) => text,
-            Err(error) => {
-                let says = format!("cannot read the mapping file {}: {error}", path.display());
-                let help = "paths are relative to the folder of tillpost.toml";
-                self.say(Code::ConfigFile, written.span, says, help);
-                return None;
-            }
-        };
-        let (mapping, findings) = mapping::compile(&text, Datasets::Known(names));
+        let (mapping, report) =
+            match mapping_file::mapping_file(&path, Datasets::Known(names), self.world) {
+                Ok(read) => read,
+                Err(error) => {
+                    let says = format!("cannot read the mapping file {}: {error}", path.display());
+                    let help = "paths are relative to the folder of tillpost.toml";
+                    self.say(Code::ConfigFile, written.span, says, help);
+                    return None;
+                }
+            };
         if self.mappings.iter().all(|file| file.path != path) {
-            self.mappings.push(FileReport { path: path.clone(), text, findings });
+            self.mappings.push(report);
         }
         mapping.map(|mapping| (path, mapping))
     }
