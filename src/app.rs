@@ -4,6 +4,8 @@
 //! so in [`App::build`], before anybody is served. One future means "stop": intake closes first,
 //! requests under way are answered, attempts under way are settled, then the books are closed.
 
+mod reload;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -20,9 +22,12 @@ use crate::core::delivery::RetryPolicy;
 use crate::core::mapping::DatasetName;
 use crate::forwarder::{ClientError, Forwarder, MetaClient, Stop};
 use crate::http::{self, Api, Patience};
-use crate::intake::{Intake, Project};
+use crate::intake::{Intake, LiveMapping, Project};
 use crate::store::{DatasetKey, Store, StoreError};
 use crate::telemetry;
+use reload::Reload;
+
+pub use reload::SharedWorld;
 
 /// Longest time that a stop waits for requests, and again for attempts, in seconds.
 const DRAIN_SECS: u64 = 10;
@@ -71,6 +76,7 @@ pub struct App {
     public: TcpListener,
     admin: TcpListener,
     forwarders: Vec<Forwarder>,
+    reload: Reload,
     address_file: PathBuf,
 }
 
@@ -87,13 +93,19 @@ impl Desk {
         for name in config.datasets.keys() {
             datasets.insert(name.clone(), store.dataset(name.as_str()).await?);
         }
-        let mut projects = Vec::with_capacity(config.projects.len());
+        let mut projects: Vec<Project> = Vec::with_capacity(config.projects.len());
         for project in &config.projects {
+            // Projects that share a file share what is in force.
+            let path = &project.mapping_path;
+            let shared = projects.iter().map(|other| &other.mapping).find(|m| m.path() == path);
+            let mapping = shared
+                .cloned()
+                .unwrap_or_else(|| LiveMapping::new(path, project.mapping.clone(), clock.now()));
             projects.push(Project {
                 name: project.name.clone(),
                 key: store.project(&project.name).await?,
                 server_keys: project.server_keys.clone(),
-                mapping: project.mapping.clone(),
+                mapping,
                 users: project.users,
                 currency: project.currency,
                 hold_millis: i64::try_from(project.hold_days).unwrap_or(7) * 24 * 3_600_000,
@@ -121,11 +133,16 @@ impl Desk {
 }
 
 impl App {
-    /// Opens the books, binds the addresses, prepares the way to Meta.
+    /// Opens the books, binds the addresses, prepares the way to Meta. In `world` the mapping files
+    /// are looked at again while the service runs.
     ///
     /// # Errors
     /// [`StartError`] with the first thing that does not work.
-    pub async fn build(config: &Config, clock: Clock) -> Result<Self, StartError> {
+    pub async fn build(
+        config: &Config,
+        clock: Clock,
+        world: SharedWorld,
+    ) -> Result<Self, StartError> {
         let desk = Desk::open(config, &clock).await?;
         let mut forwarders = Vec::new();
         for (name, dataset) in &config.datasets {
@@ -142,6 +159,14 @@ impl App {
         }
         let public = bind(config.http.listen).await?;
         let admin = bind(config.http.admin_listen).await?;
+        let mut files: Vec<LiveMapping> = Vec::new();
+        for Project { mapping, .. } in &desk.projects {
+            if files.iter().all(|file| file.path() != mapping.path()) {
+                files.push(mapping.clone());
+            }
+        }
+        let datasets = config.datasets.keys().cloned().collect();
+        let reload = Reload { files, datasets, world, clock: clock.clone() };
         let doors = (desk.intake.clone(), desk.store.clone());
         let api = Api::new(doors, clock, desk.projects.clone(), config.http.admin_token.clone());
         let address_file = address_file(&config.store);
@@ -150,7 +175,7 @@ impl App {
         if let Err(error) = told {
             telemetry::listener_failed("the file of the admin address", &error);
         }
-        Ok(Self { desk, api, public, admin, forwarders, address_file })
+        Ok(Self { desk, api, public, admin, forwarders, reload, address_file })
     }
 
     /// Where the public API listens.
@@ -192,9 +217,11 @@ impl App {
             forwarders.spawn(forwarder.run(ended.clone()));
         }
         let tending = tokio::spawn(self.desk.clone().tend());
+        let reloading = tokio::spawn(self.reload.run());
         stop.await;
         telemetry::stopping();
         tending.abort();
+        reloading.abort();
         closing.send_replace(true);
         drain(doors).await;
         ending.send_replace(true);

@@ -10,6 +10,8 @@ mod auth;
 mod health;
 mod linkrunner;
 mod listener;
+mod mapping;
+mod metrics;
 
 use std::sync::Arc;
 
@@ -81,6 +83,8 @@ pub fn admin(api: Api) -> Router {
     Router::new()
         .route("/admin/v1/payments/{payment_id}", get(admin::payment))
         .route("/admin/v1/books", get(admin::books))
+        .route("/admin/v1/mapping", get(mapping::mapping))
+        .route("/metrics", get(metrics::metrics))
         .route("/admin/v1/import", post(admin::import))
         .route_layer(axum::middleware::from_fn_with_state(api.clone(), admin::guard))
         .fallback(answer::no_such_route)

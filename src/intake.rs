@@ -7,6 +7,7 @@
 
 mod answer;
 pub mod import;
+mod live;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 pub use answer::{Captured, RemovedAnswer, SignedUp};
+pub use live::{InForce, LiveMapping, RefusedFile};
 
 use crate::clock::Clock;
 use crate::config::Users;
@@ -39,8 +41,8 @@ pub struct Project {
     pub key: ProjectKey,
     /// The keys of its servers.
     pub server_keys: Vec<SecretString>,
-    /// Its mapping.
-    pub mapping: Mapping,
+    /// Its mapping file.
+    pub mapping: LiveMapping,
     /// Whose payments count.
     pub users: Users,
     /// Its currency.
@@ -51,7 +53,20 @@ pub struct Project {
     pub max_requests_per_second: Option<u32>,
 }
 
+/// A project under the table that is in force while one request is served.
+#[derive(Debug, Clone)]
+struct Ruled<'p> {
+    project: &'p Project,
+    mapping: Arc<Mapping>,
+}
+
 impl Project {
+    fn ruled(&self) -> Ruled<'_> {
+        Ruled { project: self, mapping: self.mapping.mapping() }
+    }
+}
+
+impl Ruled<'_> {
     /// What a body of this project meets at that moment.
     fn arrival(&self, received_at: Timestamp) -> Arrival {
         Arrival { received_at, default_country: self.mapping.default_country() }
@@ -109,6 +124,7 @@ impl Intake {
         bodies: &[&[u8]],
     ) -> Result<Vec<Result<Captured, Refused>>, StoreError> {
         let now = self.clock.now();
+        let project = &project.ruled();
         let mut answers = Vec::with_capacity(bodies.len());
         let mut readable = Vec::with_capacity(bodies.len());
         for body in bodies {
@@ -141,10 +157,11 @@ impl Intake {
     /// [`Refused`]: the body or the store is at fault, and the user is not known.
     pub async fn sign_up(&self, project: &Project, body: &[u8]) -> Result<SignedUp, Refused> {
         let now = self.clock.now();
+        let project = &project.ruled();
         let reading = signup::read_signup(&parse(body)?, project.arrival(now));
         let Some(signup) = reading.value else { return Err(Refused::Body(reading.findings)) };
         let user_id = signup.user_id.as_str().to_owned();
-        let user = (project.key, user_id.clone());
+        let user = (project.project.key, user_id.clone());
         let held = self.store.sign_up(user, signup.user, now).await?;
         let mut released = Vec::with_capacity(held.len());
         for payment in held {
@@ -182,7 +199,7 @@ impl Intake {
             else {
                 continue;
             };
-            match self.release(project, payment).await {
+            match self.release(&project.ruled(), payment).await {
                 Ok(released) => count += usize::from(released.is_some()),
                 Err(Refused::Store(error)) => return Err(error),
                 Err(Refused::Body(_) | Refused::NothingToRemove) => {}
@@ -194,12 +211,12 @@ impl Intake {
     /// Decides each payment and enters all: recorded, or held where the user is not known.
     async fn enter(
         &self,
-        project: &Project,
+        project: &Ruled<'_>,
         payments: &[(usize, Payment<'_>, Findings)],
         now: Timestamp,
     ) -> Result<Vec<(Entered, String)>, StoreError> {
         let ids = payments.iter().map(|(_, payment, _)| payment.user_id.as_str().to_owned());
-        let users = self.users(project, ids.collect()).await?;
+        let users = self.users(project.project, ids.collect()).await?;
         let mut entries = Vec::with_capacity(payments.len());
         let mut decisions = Vec::with_capacity(payments.len());
         for ((_, payment, findings), user) in payments.iter().zip(&users) {
@@ -208,10 +225,10 @@ impl Intake {
             decision.findings.extend(findings.clone());
             let json = answer::decision_json(&decision);
             let held = decision.verdict == Verdict::Hold;
-            let new = self.new_payment(project, payment, (decision, json.clone()));
+            let new = self.new_payment(project.project, payment, (decision, json.clone()));
             decisions.push(json);
             entries.push(if held {
-                Entry::Hold(new, now.plus_millis(project.hold_millis))
+                Entry::Hold(new, now.plus_millis(project.project.hold_millis))
             } else {
                 Entry::Record(new)
             });
@@ -223,7 +240,7 @@ impl Intake {
     /// Decides a held payment anew, now that its user is known, and records it.
     async fn release(
         &self,
-        project: &Project,
+        project: &Ruled<'_>,
         held: HeldPayment,
     ) -> Result<Option<Captured>, Refused> {
         // A record that a damaged database gives back broken must not stop the others.
@@ -231,7 +248,7 @@ impl Intake {
         let Ok((payment, _)) = read(held.capture.as_bytes(), arrival) else {
             return Ok(None);
         };
-        let users = self.users(project, vec![held.user_id]).await?;
+        let users = self.users(project.project, vec![held.user_id]).await?;
         let user = users.first().and_then(Option::as_deref);
         let decision = decided(project, &payment, user, self.clock.now());
         if decision.verdict == Verdict::Hold {
@@ -239,7 +256,7 @@ impl Intake {
         }
         // What was found while the payment was read belongs to its record.
         let json = answer::with_findings(&answer::decision_json(&decision), &held.decision);
-        let new = self.new_payment(project, &payment, (decision, json.clone()));
+        let new = self.new_payment(project.project, &payment, (decision, json.clone()));
         let entered = self.store.release(held.id, new).await?;
         Ok(entered.and_then(|entered| answered(&payment, &json, &entered)))
     }
@@ -282,7 +299,7 @@ impl Intake {
 }
 
 fn decided(
-    project: &Project,
+    project: &Ruled<'_>,
     payment: &Payment<'_>,
     user: Option<&User>,
     now: Timestamp,
@@ -292,7 +309,7 @@ fn decided(
         mapping: &project.mapping,
         payment,
         user,
-        currency: project.currency,
+        currency: project.project.currency,
         record_id: &record_id,
         now,
     })

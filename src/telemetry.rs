@@ -5,13 +5,15 @@
 //! about us. All lines are here, so that one look shows what can be said.
 
 use std::error::Error;
+use std::path::Path;
 
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::core::mapping::DatasetName;
+use crate::core::finding::{Placed, Severity};
+use crate::core::mapping::{DatasetName, MappingVersion};
 
 /// Sends log lines to stderr. `filter` is a level or a list such as `tillpost=debug,warn`.
 pub fn start(filter: &str, colour: bool) {
@@ -96,6 +98,37 @@ pub fn forwarder_failed(dataset: &DatasetName, cause: &dyn Error) {
 /// Another forwarder took over.
 pub fn lease_lost(dataset: &DatasetName) {
     warn!(dataset.name = %dataset, "another forwarder has the lease on `{dataset}`");
+}
+
+/// A changed mapping file is in force.
+pub fn mapping_taken(path: &Path, (old, new): (&MappingVersion, &MappingVersion)) {
+    let (path, old, new) = (path.display(), old.as_str(), new.as_str());
+    info!(mapping.path = %path, mapping.version = new,
+        "{path} has changed: its version {new} is in force, {old} no longer");
+}
+
+/// A changed mapping file has errors, and is not taken.
+pub fn mapping_refused(path: &Path, findings: &[Placed], stays: &MappingVersion) {
+    let (path, stays) = (path.display(), stays.as_str());
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    error!(mapping.path = %path, mapping.version = stays,
+        "{path} has changed and is refused: {} errors; version {stays} stays in force; \
+         `tillpost check {path}` shows them", errors.clone().count());
+    for Placed { code, says, line, column, .. } in errors.take(3) {
+        error!(mapping.path = %path, finding.code = code, "{path}:{line}:{column}: {says} [{code}]");
+    }
+}
+
+/// A mapping file that was refused says again what is in force.
+pub fn mapping_restored(path: &Path, version: &MappingVersion) {
+    let (path, version) = (path.display(), version.as_str());
+    info!(mapping.path = %path, mapping.version = version,
+        "{path} says again what is in force: version {version}");
+}
+
+/// Nobody looks at the mapping files any more.
+pub fn reload_failed(cause: &dyn Error) {
+    error!("mapping files are no longer looked at; restart to take changes: {}", chain(cause));
 }
 
 /// A listener failed.

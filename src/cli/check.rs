@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{Ended, setup, terminal};
 use crate::config::{self, FileReport, Onlooker, Report};
-use crate::core::finding::render::{Colour, line_and_column};
-use crate::core::finding::{At, Finding, Severity};
+use crate::core::finding::render::Colour;
+use crate::core::finding::{Placed, Severity, placed};
 use crate::core::mapping::Datasets;
 
 /// Checks tillpost.toml and mapping files.
@@ -43,26 +43,16 @@ enum CheckFormat {
 }
 
 #[derive(Serialize)]
-struct Checked<'r> {
-    files: Vec<CheckedFile<'r>>,
+struct Checked {
+    files: Vec<CheckedFile>,
     errors: usize,
     warnings: usize,
 }
 
 #[derive(Serialize)]
-struct CheckedFile<'r> {
+struct CheckedFile {
     path: String,
-    findings: Vec<Placed<'r>>,
-}
-
-#[derive(Serialize)]
-struct Placed<'r> {
-    code: &'static str,
-    severity: &'static str,
-    says: &'r str,
-    line: usize,
-    column: usize,
-    help: Option<&'r str>,
+    findings: Vec<Placed>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Ended {
@@ -163,7 +153,7 @@ fn text(report: &Report) {
 fn json(report: &Report) {
     let files = report.files.iter().map(|file| CheckedFile {
         path: file.path.display().to_string(),
-        findings: placed_all(file),
+        findings: placed(&file.findings, &file.text),
     });
     let checked = Checked {
         files: files.collect(),
@@ -173,32 +163,16 @@ fn json(report: &Report) {
     terminal::data(&serde_json::to_string(&checked).unwrap_or_default());
 }
 
-fn placed_all(file: &FileReport) -> Vec<Placed<'_>> {
-    let findings = file.findings.by_place().into_iter();
-    findings.map(|finding| placed(finding, &file.text)).collect()
-}
-
-fn placed<'r>(finding: &'r Finding, text: &str) -> Placed<'r> {
-    let offset = match &finding.at {
-        At::Span(span) => span.start,
-        At::Pointer(_) => 0,
-    };
-    let (line, column) = line_and_column(text, offset);
-    Placed {
-        code: finding.code.as_str(),
-        severity: finding.severity.as_str(),
-        says: &finding.says,
-        line,
-        column,
-        help: finding.help.as_deref(),
-    }
-}
-
 /// `::error file=…,line=…,col=…,title=…::…`, with the escapes that GitHub asks for.
 fn github(report: &Report) {
     for file in &report.files {
-        for Placed { code, severity, says, line, column, help } in placed_all(file) {
-            let command = if severity == "note" { "notice" } else { severity };
+        for Placed { code, severity, says, line, column, help } in
+            placed(&file.findings, &file.text)
+        {
+            let command = match severity {
+                Severity::Note => "notice",
+                Severity::Error | Severity::Warning => severity.as_str(),
+            };
             let path = property(&file.path.display().to_string());
             let help = help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();
             let message = escaped(&format!("{says}{help}"));

@@ -9,8 +9,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::setup::BuiltIn;
 use super::{ConfigArgument, Ended, Format, setup, terminal};
-use crate::app::App;
+use crate::app::{App, SharedWorld};
 use crate::clock::Clock;
 use crate::config::{Config, System};
 use crate::sandbox::{self, Sandbox, Settings};
@@ -92,7 +93,11 @@ async fn serve(arguments: &Arguments) -> Result<Ended, Ended> {
         None
     };
     let (config, is_built_in) = config(arguments, stand_in)?;
-    let app = App::build(&config, clock).await.map_err(|error| terminal::failed(&error))?;
+    let world: SharedWorld = match stand_in {
+        Some(sandbox) if is_built_in => Arc::new(BuiltIn { sandbox }),
+        Some(_) | None => Arc::new(System),
+    };
+    let app = App::build(&config, clock, world).await.map_err(|error| terminal::failed(&error))?;
     if is_built_in {
         sign_up_demo_user(&app).await?;
     }

@@ -135,8 +135,9 @@ const BUILT_IN: &str = "(built-in sandbox configuration)";
 
 /// The files and variables of the built-in configuration; mapping files may be replaced by the
 /// one in this folder.
-struct BuiltIn {
-    sandbox: SocketAddr,
+#[derive(Debug)]
+pub(super) struct BuiltIn {
+    pub(super) sandbox: SocketAddr,
 }
 
 impl World for BuiltIn {

@@ -25,6 +25,7 @@ mapping = "m.toml"
 "#;
 
 /// The text of `tillpost.toml`, beside one good mapping file and four variables.
+#[derive(Debug)]
 struct Made(String);
 
 impl World for Made {

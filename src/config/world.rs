@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 /// Files and environment variables.
-pub trait World {
+pub trait World: std::fmt::Debug {
     /// The text of a file.
     ///
     /// # Errors

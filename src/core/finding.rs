@@ -6,6 +6,7 @@
 //! input is collected in one pass into [`Findings`], errors first.
 
 pub mod code;
+pub mod placed;
 pub mod render;
 
 use std::ops::Range;
@@ -13,6 +14,7 @@ use std::ops::Range;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 pub use code::Code;
+pub use placed::{Placed, placed};
 
 use super::names::closed_list;
 

@@ -8,9 +8,11 @@ mod compile;
 pub mod condition;
 pub mod path;
 pub mod shape;
+mod table;
 pub mod template;
 
 pub use compile::{Datasets, compile};
+pub use table::EffectiveTable;
 
 use std::collections::BTreeMap;
 

@@ -10,17 +10,28 @@ use super::{Api, answer};
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
+    /// What works and should be looked at all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// `GET /health/live`: the process answers.
 pub(super) async fn live() -> Response {
-    answer::json(StatusCode::OK, &Health { status: "live" })
+    answer::json(StatusCode::OK, &Health { status: "live", warnings: Vec::new() })
 }
 
-/// `GET /health/ready`: the writer answers, so a payment would be taken.
+/// `GET /health/ready`: the writer answers, so a payment would be taken. A mapping file that is
+/// refused does not make the service unready: it goes on with the one before.
 pub(super) async fn ready(State(api): State<Api>) -> Response {
+    let refused = api.shared.projects.iter().filter(|p| p.mapping.look().refused.is_some());
+    let warnings = refused.map(|project| {
+        format!("the mapping file of `{}` is refused; the one before is in force", project.name)
+    });
     match api.shared.store.ping().await {
-        Ok(()) => answer::json(StatusCode::OK, &Health { status: "ready" }),
+        Ok(()) => {
+            let health = Health { status: "ready", warnings: warnings.collect() };
+            answer::json(StatusCode::OK, &health)
+        }
         Err(_) => answer::unavailable("The store does not answer; payments are not taken."),
     }
 }

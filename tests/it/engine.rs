@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -30,13 +30,17 @@ pub(crate) const BEGINNING: i64 = 1_772_280_000;
 pub(crate) const KEY: &str = "story-server-key";
 
 /// How often the harness looks whether the forwarder is done: far more than any story needs.
-const LOOKS_MAX: usize = 20_000;
+const LOOKS_MAX: usize = 100_000;
+
+/// After how many looks that saw nothing new the story's clock moves on.
+const QUIET_LOOKS: usize = 4;
 
 /// A running engine.
 pub(crate) struct Engine {
     pub(crate) clock: FrozenClock,
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: Arc<TempDir>,
+    files: Files,
     sandbox_address: SocketAddr,
     store: Store,
     public: SocketAddr,
@@ -119,11 +123,19 @@ impl Plan {
     }
 }
 
-struct Files(HashMap<PathBuf, String>);
+/// The files of a story; a story may write them while the engine runs.
+#[derive(Debug, Clone)]
+struct Files(Arc<Mutex<HashMap<PathBuf, String>>>);
+
+impl Files {
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl World for Files {
     fn file(&self, path: &Path) -> io::Result<String> {
-        self.0.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.lock().get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -156,11 +168,11 @@ impl Engine {
         (clock, sandbox, sandbox_address): (FrozenClock, Sandbox, SocketAddr),
     ) -> Self {
         let path = folder.path().join("tillpost.toml");
-        let files = Files(plan.files(folder.path(), sandbox_address));
+        let files = Files(Arc::new(Mutex::new(plan.files(folder.path(), sandbox_address))));
         let (config, report) = config::load(&path, &files);
         let drawn = report.draw(tillpost::core::finding::render::Colour::Never);
         let config = config.unwrap_or_else(|| panic!("a good configuration:\n{drawn}"));
-        let app = opened(&config, &clock).await;
+        let app = opened(&config, &clock, &files).await;
         let public = app.public_address().expect("an address");
         let admin = app.admin_address().expect("an address");
         let store = app.desk().store.clone();
@@ -172,6 +184,7 @@ impl Engine {
             clock,
             sandbox,
             folder,
+            files,
             sandbox_address,
             store,
             public,
@@ -199,6 +212,28 @@ impl Engine {
         if let Some(running) = self.running.take() {
             running.await.expect("a graceful stop");
         }
+    }
+
+    /// Writes the mapping file; `None` deletes it.
+    pub(crate) fn edit_mapping(&self, text: Option<&str>) {
+        let path = self.folder.path().join("mapping.toml");
+        let mut files = self.files.lock();
+        match text {
+            Some(text) => files.insert(path, text.to_owned()),
+            None => files.remove(&path),
+        };
+    }
+
+    /// Moves the clock, a little at a time, until the mapping in force looks as expected.
+    pub(crate) async fn mapping_until(&self, done: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..LOOKS_MAX {
+            let mapping = self.admin("/admin/v1/mapping").await.body["projects"][0].take();
+            if done(&mapping) {
+                return mapping;
+            }
+            self.clock.advance(Duration::from_millis(100));
+        }
+        panic!("the mapping never got there");
     }
 
     /// What the story's clock shows, in Unix seconds.
@@ -281,14 +316,22 @@ impl Engine {
         self.until(|books| books.pending + books.retrying == 0).await
     }
 
-    /// Moves the clock, a little at a time, until the books look as expected.
+    /// Moves the clock, a little at a time, until the books look as expected. It moves only while
+    /// nothing happens: on a busy machine the story's time must not run away from the engine.
     pub(crate) async fn until(&self, done: impl Fn(&Books) -> bool) -> Books {
+        let (mut before, mut quiet) = (None, 0);
         for _ in 0..LOOKS_MAX {
             let books = self.books().await;
             if done(&books) {
                 return books;
             }
-            self.clock.advance(Duration::from_millis(100));
+            let seen = Some((books, self.sandbox.requests().len()));
+            quiet = if seen == before { quiet + 1 } else { 0 };
+            before = seen;
+            if quiet >= QUIET_LOOKS {
+                self.clock.advance(Duration::from_millis(100));
+                quiet = 0;
+            }
             tokio::task::yield_now().await;
         }
         panic!("the forwarder never got there: {:?}", self.books().await);
@@ -302,9 +345,9 @@ impl Engine {
 
 /// An engine on these books, as soon as they are free. A test that starts a program beside this one
 /// forks, and for a moment the fork holds every lock of this process, whoever gave it up since.
-async fn opened(config: &Config, clock: &FrozenClock) -> App {
+async fn opened(config: &Config, clock: &FrozenClock, files: &Files) -> App {
     for _ in 0..LOOKS_MAX {
-        match App::build(config, Clock::Frozen(clock.clone())).await {
+        match App::build(config, Clock::Frozen(clock.clone()), Arc::new(files.clone())).await {
             Err(StartError::Store(StoreError::InUse { .. })) => tokio::task::yield_now().await,
             built => return built.expect("an engine"),
         }

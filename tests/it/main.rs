@@ -22,6 +22,7 @@ mod judging;
 mod lease;
 mod mutations;
 mod patience;
+mod reloading;
 mod removal;
 mod stand_in;
 mod witness;

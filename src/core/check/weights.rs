@@ -50,6 +50,11 @@ impl Weights {
         self.0.push((code, weight));
     }
 
+    /// The codes that are weighed, and how.
+    pub fn iter(&self) -> impl Iterator<Item = (Code, Weight)> {
+        self.0.iter().copied()
+    }
+
     /// These weights, completed with those of `general` for codes that they do not name.
     #[must_use]
     pub fn completed_with(mut self, general: &Self) -> Self {

@@ -86,6 +86,16 @@ impl Template {
     }
 }
 
+/// As the mapping file writes it.
+impl std::fmt::Display for Template {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => formatter.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Part::Place(path) => write!(formatter, "{{{path}}}"),
+        })
+    }
+}
+
 fn lonely(text: &str) -> NotAPath {
     NotAPath {
         says: format!("a brace of `{text}` has no partner"),
@@ -116,6 +126,8 @@ mod tests {
         ] {
             let template = Template::read(text).expect(text);
             assert_eq!(template.fill(&View::of(&payment)).as_deref(), expected, "{text}");
+            let again = Template::read(&template.to_string()).expect(text);
+            assert_eq!(again, template, "{text}");
         }
     }
 

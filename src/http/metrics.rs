@@ -1,0 +1,117 @@
+//! `GET /metrics`: the books and the mapping files as numbers, for Prometheus.
+//!
+//! In: what the store and the live mappings say at the moment of the scrape. Out: text in the
+//! form of `OpenMetrics`. Nothing is counted here: a number on a dashboard is the one in the books.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::{Api, answer};
+use crate::intake::Project;
+use crate::store::Books;
+
+/// What Prometheus recognises the text by.
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InState {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfProject {
+    project: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reloads {
+    project: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Version {
+    project: String,
+    version: String,
+}
+
+/// All numbers of this moment.
+pub(super) async fn metrics(State(api): State<Api>) -> Response {
+    let Ok(books) = api.shared.store.books().await else {
+        return answer::unavailable("The store does not answer.");
+    };
+    let mut registry = Registry::with_prefix("tillpost");
+    payments(&mut registry, &books);
+    mappings(&mut registry, &api.shared.projects);
+    let mut page = String::new();
+    match text::encode(&mut page, &registry) {
+        Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
+        // Writing into a text does not fail.
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn payments(registry: &mut Registry, books: &Books) {
+    let Books {
+        recorded,
+        removed,
+        held,
+        deliveries: _,
+        delivered,
+        pending,
+        retrying,
+        dead,
+        withheld,
+    } = *books;
+    let states = Family::<InState, Gauge>::default();
+    for (state, count) in [("recorded", recorded), ("removed", removed), ("held", held)] {
+        set(&states.get_or_create(&InState { state }), count);
+    }
+    registry.register("payments", "Payments in the books, by state", states);
+    let fates = Family::<InState, Gauge>::default();
+    for (state, count) in [
+        ("delivered", delivered),
+        ("pending", pending),
+        ("retrying", retrying),
+        ("dead", dead),
+        ("withheld", withheld),
+    ] {
+        set(&fates.get_or_create(&InState { state }), count);
+    }
+    registry.register("deliveries", "Events for Meta, by state", fates);
+}
+
+fn mappings(registry: &mut Registry, projects: &[Project]) {
+    let info = Family::<Version, Gauge>::default();
+    let since = Family::<OfProject, Gauge>::default();
+    let refused = Family::<OfProject, Gauge>::default();
+    let reloads = Family::<Reloads, Gauge>::default();
+    for project in projects {
+        let in_force = project.mapping.look();
+        let name = || project.name.clone();
+        let version = in_force.mapping.version().as_str().to_owned();
+        info.get_or_create(&Version { project: name(), version }).set(1);
+        let of_project = OfProject { project: name() };
+        since.get_or_create(&of_project).set(in_force.since.seconds());
+        refused.get_or_create(&of_project).set(i64::from(in_force.refused.is_some()));
+        for (result, count) in [("taken", in_force.taken), ("refused", in_force.refusals)] {
+            set(&reloads.get_or_create(&Reloads { project: name(), result }), count);
+        }
+    }
+    registry.register("mapping", "The version of the mapping file that is in force", info);
+    registry.register("mapping_since_seconds", "Since when, in Unix seconds", since);
+    let help = "1 while the mapping file has errors and an older version stays in force";
+    registry.register("mapping_refused", help, refused);
+    let help = "Changed mapping files since the start: taken, or refused for errors";
+    registry.register("mapping_reloads", help, reloads);
+}
+
+fn set(gauge: &Gauge, count: u64) {
+    gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+}
