@@ -5,8 +5,10 @@
 
 mod check;
 mod decide;
+mod door;
 mod explain;
 mod import;
+mod replay;
 mod sandbox;
 mod serve;
 mod setup;
@@ -36,6 +38,7 @@ enum Command {
     Explain(explain::Arguments),
     Trace(trace::Arguments),
     Import(import::Arguments),
+    Replay(replay::Arguments),
     Sandbox(sandbox::Arguments),
 }
 
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),
     };
     ended.into()

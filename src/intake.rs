@@ -8,6 +8,7 @@
 mod answer;
 pub mod import;
 mod live;
+pub mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -280,11 +281,6 @@ impl Intake {
         payment: &Payment<'_>,
         (decision, json): (Decision, String),
     ) -> NewPayment {
-        // Every dataset of a mapping is configured (M409), so none is passed over here.
-        let deliveries = decision.events.into_iter().filter_map(|event| {
-            let key = *self.datasets.get(&event.dataset)?;
-            Some((key, event.expires_at, event.body))
-        });
         NewPayment {
             project: project.key,
             payment_type: payment.payment_type.as_str(),
@@ -293,8 +289,18 @@ impl Intake {
             received_at: payment.received_at,
             capture: payment.to_stored(),
             decision: json,
-            deliveries: deliveries.collect(),
+            deliveries: self.deliveries(decision),
         }
+    }
+
+    /// The deliveries of a decision: dataset, the latest moment at which Meta takes it, bytes.
+    fn deliveries(&self, decision: Decision) -> Vec<(DatasetKey, Timestamp, String)> {
+        // Every dataset of a mapping is configured (M409), so none is passed over here.
+        let deliveries = decision.events.into_iter().filter_map(|event| {
+            let key = *self.datasets.get(&event.dataset)?;
+            Some((key, event.expires_at, event.body))
+        });
+        deliveries.collect()
     }
 }
 

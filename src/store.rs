@@ -12,6 +12,7 @@ mod known_users;
 mod lock;
 mod payments;
 mod removal;
+mod replay;
 mod schema;
 mod settle;
 mod story;
@@ -27,8 +28,10 @@ use tokio::sync::{Notify, Semaphore};
 pub use deliveries::{ACCEPTED, Attempt, Dead, Delivery, Lease, LogRun, Settlement};
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::Removed;
+pub use replay::{DecidedAnew, Unsent, UnsentPayment};
 pub use story::{
-    AttemptStory, Books, DeliveryStory, Fate, PaymentState, PaymentStory, books_of, stories_of,
+    AttemptStory, Books, DeliveryStory, Fate, FormerDecision, PaymentState, PaymentStory, books_of,
+    stories_of,
 };
 
 use crate::core::user::User;

@@ -6,20 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use secrecy::ExposeSecret as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::door::Door;
 use super::{ConfigArgument, Ended, setup, terminal};
-use crate::app::{self, Desk};
-use crate::clock::Clock;
-use crate::config::{Config, Onlooker};
+use crate::config::Onlooker;
 use crate::intake::import::{self, LineOutcome};
-use crate::store::StoreError;
 
 /// Loads signups and payments from a file.
 ///
@@ -89,14 +84,6 @@ struct Answer {
     lines: Vec<Line>,
 }
 
-/// Where lines go.
-enum Door {
-    /// A running service.
-    Service { http: reqwest::Client, address: String, token: Option<secrecy::SecretString> },
-    /// The database, opened by this process.
-    Here(Box<Desk>),
-}
-
 pub(super) fn run(arguments: &Arguments) -> Ended {
     let imported = setup::runtime().and_then(|runtime| runtime.block_on(import(arguments)));
     imported.unwrap_or_else(|ended| ended)
@@ -106,7 +93,7 @@ async fn import(arguments: &Arguments) -> Result<Ended, Ended> {
     let InputFormat::Ndjson = arguments.format;
     let config = setup::config(&arguments.config, arguments.sandbox, &Onlooker)?;
     let (input, size) = open(&arguments.file)?;
-    let door = door(&config).await?;
+    let door = Door::open(&config).await?;
     let bar = progress(size);
     let mut tally = Tally::default();
     let mut reader = BufReader::new(input);
@@ -115,7 +102,7 @@ async fn import(arguments: &Arguments) -> Result<Ended, Ended> {
         if lines == 0 {
             break;
         }
-        let answers = door.hand_over(&chunk, arguments.project.as_deref()).await?;
+        let answers = hand_over(&door, chunk.clone(), arguments.project.as_deref()).await?;
         tally.count(&chunk, lines, &answers);
         bar.inc(chunk.len() as u64);
     }
@@ -161,69 +148,31 @@ fn chunk(reader: &mut impl std::io::BufRead) -> std::io::Result<(Vec<u8>, usize)
     Ok((chunk, lines))
 }
 
-async fn door(config: &Config) -> Result<Door, Ended> {
-    match Desk::open(config, &Clock::System).await {
-        Ok(desk) => Ok(Door::Here(Box::new(desk))),
-        Err(StoreError::InUse { .. }) => service(config),
-        Err(error) => Err(terminal::failed(&error)),
-    }
-}
-
-fn service(config: &Config) -> Result<Door, Ended> {
-    let file = app::address_file(&config.store);
-    let address = std::fs::read_to_string(&file).ok();
-    let Some(address) = address.and_then(|text| text.trim().parse::<SocketAddr>().ok()) else {
-        return Err(terminal::misused(
-            "another tillpost has the database open, but does not say where it listens",
-        ));
-    };
-    let http = reqwest::Client::builder()
-        .timeout(Duration::from_mins(2))
-        .no_proxy()
-        .build()
-        .map_err(|error| terminal::failed(&error))?;
-    let address = format!("http://{address}/admin/v1/import");
-    Ok(Door::Service { http, address, token: config.http.admin_token.clone() })
-}
-
-impl Door {
-    async fn hand_over(&self, chunk: &[u8], project: Option<&str>) -> Result<Vec<Line>, Ended> {
-        match self {
-            Self::Here(desk) => {
-                let project = import::project(&desk.projects, project)
-                    .map_err(|says| terminal::misused(&says))?;
-                let lines: Vec<&[u8]> = import::lines(chunk).collect();
-                let imported = import::lines_in(&desk.intake, project, &lines).await;
-                let imported = imported.map_err(|error| terminal::failed(&error))?;
-                let text = serde_json::to_string(&imported).unwrap_or_default();
-                serde_json::from_str(&text).map_err(|error| terminal::failed(&error))
-            }
-            Self::Service { http, address, token } => {
-                let mut request = http.post(address).body(chunk.to_vec());
-                if let Some(project) = project {
-                    let query = form_urlencoded::Serializer::new(String::new())
-                        .append_pair("project", project)
-                        .finish();
-                    request = http.post(format!("{address}?{query}")).body(chunk.to_vec());
-                }
-                if let Some(token) = token {
-                    request = request.bearer_auth(token.expose_secret());
-                }
-                let failed = |error: reqwest::Error| terminal::failed(&error);
-                let response = request.send().await.map_err(failed)?;
-                let status = response.status();
-                let text = response.text().await.map_err(failed)?;
-                if !status.is_success() {
-                    return Err(terminal::misused(&format!(
-                        "the service answered {status}: {text}"
-                    )));
-                }
-                let answer: Answer =
-                    serde_json::from_str(&text).map_err(|error| terminal::failed(&error))?;
-                Ok(answer.lines)
-            }
+/// Hands lines over, to a service or to the books.
+async fn hand_over(door: &Door, chunk: Vec<u8>, project: Option<&str>) -> Result<Vec<Line>, Ended> {
+    let text = match door {
+        Door::Here(desk) => {
+            let project = import::project(&desk.projects, project)
+                .map_err(|says| terminal::misused(&says))?;
+            let lines: Vec<&[u8]> = import::lines(&chunk).collect();
+            let lines = import::lines_in(&desk.intake, project, &lines).await;
+            let lines = lines.map_err(|error| terminal::failed(&error))?;
+            serde_json::to_string(&Imported { lines }).unwrap_or_default()
         }
-    }
+        Door::Service(service) => {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(project.map(|name| ("project", name)));
+            service.post(&format!("/admin/v1/import?{}", query.finish()), chunk).await?
+        }
+    };
+    let answer: Answer = serde_json::from_str(&text).map_err(|error| terminal::failed(&error))?;
+    Ok(answer.lines)
+}
+
+/// As a service answers it.
+#[derive(Serialize)]
+struct Imported {
+    lines: Vec<import::Imported>,
 }
 
 /// What became of all lines.

@@ -90,6 +90,10 @@ fn told(payment_id: &str, story: &PaymentStory) -> String {
             PaymentState::Recorded => format!("  user known since {until}"),
         });
     }
+    for former in &story.former {
+        lines.extend(decision(former.decision.as_deref()));
+        lines.push(format!("  {}  decided anew by a replay", former.until));
+    }
     lines.extend(decision(story.decision.as_deref()));
     lines.extend(story.deliveries.iter().flat_map(delivery));
     lines.join("\n")

@@ -1,4 +1,4 @@
-//! The admin listener: the story of a payment, the sums of the books, imports.
+//! The admin listener: the story of a payment, the sums of the books, imports, replays.
 //!
 //! It listens on the loopback unless configured otherwise, and then demands a token. Other
 //! processes of the same program use it too: `tillpost import` hands its lines to a running
@@ -16,7 +16,13 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::{Api, IMPORT_BYTES_MAX, answer};
+use crate::core::decide::Verdict;
+use crate::core::json::shortened;
+use crate::core::names::one_of;
+use crate::core::payment::PaymentType;
+use crate::core::time::Timestamp;
 use crate::intake::import::{self, Imported};
+use crate::intake::replay::Replay;
 use crate::store::PaymentStory;
 
 /// Lets nobody in without the token, where one is set, and no page of another site that a browser
@@ -117,4 +123,70 @@ pub(super) async fn import(
         Ok(lines) => answer::json(StatusCode::OK, &ImportAnswer { lines }),
         Err(_) => answer::unavailable("The store does not answer; some lines may be recorded."),
     }
+}
+
+/// Which payments are decided anew. Times are RFC 3339 or Unix seconds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplayBody {
+    project: Option<String>,
+    verdict: Option<String>,
+    r#type: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    /// Where the page before ended.
+    #[serde(default)]
+    after: i64,
+}
+
+/// `POST /admin/v1/replay`: decides payments anew that went nowhere, a page at a time.
+pub(super) async fn replay(
+    State(api): State<Api>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return answer::unread(&rejection, IMPORT_BYTES_MAX),
+    };
+    let refused = |says: &str| answer::plain(StatusCode::BAD_REQUEST, says);
+    let body: ReplayBody = match serde_json::from_slice(&body) {
+        Ok(body) => body,
+        Err(error) => return refused(&format!("the body cannot be read: {error}")),
+    };
+    let replay = match asked(&api, &body) {
+        Ok(replay) => replay,
+        Err(says) => return refused(&says),
+    };
+    match api.shared.intake.replay(&api.shared.projects, replay, body.after).await {
+        Ok(page) => answer::json(StatusCode::OK, &page),
+        Err(_) => answer::unavailable("The store does not answer; this page changed nothing."),
+    }
+}
+
+fn asked<'p>(api: &'p Api, body: &ReplayBody) -> Result<Replay<'p>, String> {
+    let project = body.project.as_deref();
+    let project = project.map(|name| import::project(&api.shared.projects, Some(name)));
+    let time = |key: &str, text: &Option<String>| {
+        let read = text.as_deref().map(Timestamp::read).transpose();
+        read.map_err(|reason| format!("`{key}` {reason}"))
+    };
+    let verdict = body.verdict.as_deref().map(|word| {
+        let read = Verdict::read(word).filter(|v| matches!(v, Verdict::Skip | Verdict::Block));
+        read.ok_or_else(|| format!("`verdict` is `skip` or `block`, not `{}`", shortened(word)))
+    });
+    let payment_type = body.r#type.as_deref().map(|word| {
+        let types = one_of(PaymentType::words());
+        let says = || format!("`type` is {types}, not `{}`", shortened(word));
+        PaymentType::read(word).ok_or_else(says)
+    });
+    Ok(Replay {
+        project: project.transpose()?,
+        verdict: verdict.transpose()?,
+        payment_type: payment_type.transpose()?,
+        since: time("since", &body.since)?,
+        until: time("until", &body.until)?,
+        dry_run: body.dry_run,
+    })
 }

@@ -7,8 +7,9 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::core::check::Weights;
 use crate::core::decide::Decision;
-use crate::core::finding::Findings;
+use crate::core::finding::{Code, Findings};
 use crate::core::json;
 use crate::core::money::Amount;
 use crate::core::payment::difference::differences;
@@ -169,6 +170,27 @@ pub(super) fn with_findings(decision: &str, earlier: &str) -> String {
     };
     decision.findings.splice(0..0, earlier.findings);
     serde_json::to_string(&decision).unwrap_or_default()
+}
+
+/// A decision as the store keeps it, with what was found while the payment was first read: what is
+/// stored is cleaned by then, and does not show it again.
+pub(super) fn with_reading(decision: &str, former: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Coded<'f> {
+        code: &'f str,
+    }
+    let of_reading = |finding: &RawValue| {
+        let code = serde_json::from_str::<Coded<'_>>(finding.get()).ok();
+        code.and_then(|coded| Code::read(coded.code)).is_some_and(|code| !Weights::may_name(code))
+    };
+    let Ok(mut earlier) = serde_json::from_str::<StoredDecision>(former) else {
+        return decision.to_owned();
+    };
+    earlier.findings.retain(|finding| of_reading(finding));
+    match serde_json::to_string(&earlier) {
+        Ok(earlier) => with_findings(decision, &earlier),
+        Err(_) => decision.to_owned(),
+    }
 }
 
 fn raw_findings(findings: &Findings) -> Vec<Box<RawValue>> {

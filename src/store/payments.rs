@@ -221,14 +221,24 @@ fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Entered, StoreE
             .map(Entered::Duplicate)
             .ok_or_else(|| StoreError::from(rusqlite::Error::QueryReturnedNoRows));
     }
+    append(books, (seq, first), &payment.deliveries)?;
+    Ok(Entered::New)
+}
+
+/// Appends the deliveries of a payment, numbered from `first`, and rings their bells.
+pub(super) fn append(
+    books: &mut Books<'_>,
+    (payment, first): (i64, i64),
+    deliveries: &[(DatasetKey, Timestamp, String)],
+) -> Result<(), StoreError> {
     let append = "INSERT INTO deliveries (seq, dataset, payment, expires_at, body)
                   VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut append = books.connection.prepare_cached(append)?;
-    for (delivery, (dataset, expires_at, body)) in (first..).zip(&payment.deliveries) {
-        append.execute(params![delivery, dataset.0, seq, expires_at.millis(), body])?;
+    for (delivery, (dataset, expires_at, body)) in (first..).zip(deliveries) {
+        append.execute(params![delivery, dataset.0, payment, expires_at.millis(), body])?;
         books.state.ring(*dataset);
     }
-    Ok(Entered::New)
+    Ok(())
 }
 
 fn first_record(

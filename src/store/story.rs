@@ -100,8 +100,19 @@ pub struct PaymentStory {
     pub capture: Option<Box<RawValue>>,
     /// The decision; absent while it is held.
     pub decision: Option<Box<RawValue>>,
+    /// What was decided before, oldest first.
+    pub former: Vec<FormerDecision>,
     /// Its deliveries, in order.
     pub deliveries: Vec<DeliveryStory>,
+}
+
+/// A decision that was replaced by a later one.
+#[derive(Debug, Clone, Serialize)]
+pub struct FormerDecision {
+    /// Until when it stood.
+    pub until: Timestamp,
+    /// The decision.
+    pub decision: Option<Box<RawValue>>,
 }
 
 /// The sums of the books. Every payment and every delivery is in exactly one of them.
@@ -199,6 +210,7 @@ fn books(connection: &Connection) -> Result<Books, StoreError> {
 
 /// A row of the three tables in which a payment may stand.
 struct Entry {
+    seq: i64,
     story: PaymentStory,
     deliveries: std::ops::Range<i64>,
 }
@@ -209,14 +221,14 @@ fn stories(
     now: Timestamp,
 ) -> Result<Vec<PaymentStory>, StoreError> {
     let select = "SELECT j.name, 'recorded', type, received_at, u.known_at, capture, decision,
-                         first_delivery, deliveries
+                         first_delivery, deliveries, seq
                   FROM projects j CROSS JOIN payments p ON p.project = j.id AND payment_id = ?1
                   LEFT JOIN users u ON u.project = p.project AND u.user_id = p.user_id
         UNION ALL SELECT j.name, 'removed', type, received_at, removed_at, NULL, decision,
-                         first_delivery, deliveries
+                         first_delivery, deliveries, seq
                   FROM projects j CROSS JOIN removed_payments p
                        ON p.project = j.id AND payment_id = ?1
-        UNION ALL SELECT j.name, 'held', type, received_at, expires_at, capture, NULL, 0, 0
+        UNION ALL SELECT j.name, 'held', type, received_at, expires_at, capture, NULL, 0, 0, 0
                   FROM projects j CROSS JOIN held_payments p
                        ON p.project = j.id AND payment_id = ?1
         ORDER BY 4";
@@ -237,9 +249,10 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         until: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
         capture: raw(row.get(5)?),
         decision: raw(row.get(6)?),
+        former: Vec::new(),
         deliveries: Vec::new(),
     };
-    Ok(Entry { story, deliveries: first..first + count })
+    Ok(Entry { seq: row.get(9)?, story, deliveries: first..first + count })
 }
 
 /// A stored JSON text; nothing, if a damaged database gives back something else.
@@ -252,10 +265,21 @@ fn told(connection: &Connection, entry: Entry, now: Timestamp) -> Result<Payment
     if story.state == PaymentState::Held && story.until.is_some_and(|until| until <= now) {
         story.state = PaymentState::Expired;
     }
+    story.former = former(connection, entry.seq)?;
     for delivery in entry.deliveries {
         story.deliveries.extend(delivery_story(connection, delivery)?);
     }
     Ok(story)
+}
+
+fn former(connection: &Connection, seq: i64) -> Result<Vec<FormerDecision>, StoreError> {
+    let select = "SELECT at, decision FROM former_decisions WHERE payment = ?1 ORDER BY at";
+    let mut statement = connection.prepare_cached(select)?;
+    let rows = statement.query_map([seq], |row| {
+        let until = Timestamp::from_millis(row.get(0)?);
+        Ok(FormerDecision { until, decision: raw(row.get(1)?) })
+    })?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?)
 }
 
 fn delivery_story(connection: &Connection, seq: i64) -> Result<Option<DeliveryStory>, StoreError> {

@@ -310,3 +310,52 @@ fn a_failed_test_shows_what_came_instead_and_exits_with_one() {
         "a broken file fails"
     );
 }
+
+#[test]
+fn replay_shows_what_an_edit_would_send_and_then_sends_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    };
+    write(
+        "tillpost.toml",
+        "[[projects]]\nname = \"shop\"\nserver_key = { env = \"K\" }\nmapping = \"m.toml\"\ncurrency = \"INR\"\nusers = \"open\"\n[datasets.storefront]\nid = \"1\"\naccess_token = { env = \"T\" }\nendpoint = \"http://127.0.0.1:9\"\n",
+    );
+    let mapping =
+        "version = 1\n[defaults]\ndataset = \"storefront\"\n[payments]\nONE_TIME = \"Purchase\"\n";
+    write("m.toml", mapping);
+    let lines = r#"{"user_id":"u1","payment_id":"a","amount":5,"type":"RECURRING"}
+{"user_id":"u1","payment_id":"b","amount":5,"type":"RECURRING","status":"PAYMENT_FAILED"}
+{"user_id":"u2","payment_id":"c","amount":5,"type":"WALLET_TOPUP"}
+{"user_id":"u2","payment_id":"d","amount":5,"type":"ONE_TIME"}"#;
+    assert_eq!(printed(folder.path(), &["import", "-"], lines).code, Some(0));
+
+    write("m.toml", &format!("{mapping}RECURRING = \"Subscribe\"\n"));
+    // The time of arrival is today's; the rest is always the same.
+    let replay = |arguments: &[&str]| {
+        let replayed = printed(folder.path(), &[&["replay"], arguments].concat(), "");
+        assert_eq!(replayed.code, Some(0), "{}", replayed.words);
+        let lines = replayed.data.lines().map(|line| match line.split_once("Z  ") {
+            Some((_, rest)) => format!("[time]  {rest}\n"),
+            None => format!("{line}\n"),
+        });
+        lines.collect::<String>()
+    };
+    insta::assert_snapshot!(replay(&["--dry-run"]), @r#"
+    [time]  RECURRING a: forward Subscribe to storefront  would be sent
+
+    type          was                is now                           payments
+    RECURRING     skip no_mapping →  forward Subscribe to storefront         1
+    RECURRING     skip no_mapping →  skip status                             1
+    WALLET_TOPUP  skip no_mapping →  skip no_mapping                         1
+
+    1 would be sent, 2 unchanged; nothing was changed
+    "#);
+    assert!(replay(&[]).ends_with("\n1 on the way to Meta, 2 unchanged\n"));
+    assert!(replay(&[]).ends_with("\n0 on the way to Meta, 2 unchanged\n"));
+    assert_eq!(replay(&["--verdict", "block"]), "there is no payment that went nowhere and fits\n");
+    let traced = printed(folder.path(), &["trace", "a"], "").data;
+    assert!(traced.contains("skip: the mapping file binds no event to RECURRING"), "{traced}");
+    assert!(traced.contains("decided anew by a replay"), "{traced}");
+    assert_eq!(printed(folder.path(), &["replay", "--verdict", "forward"], "").code, Some(2));
+}

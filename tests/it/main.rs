@@ -24,5 +24,6 @@ mod mutations;
 mod patience;
 mod reloading;
 mod removal;
+mod replaying;
 mod stand_in;
 mod witness;
