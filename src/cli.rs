@@ -5,9 +5,11 @@
 
 mod check;
 mod decide;
+mod difference;
 mod door;
 mod explain;
 mod import;
+mod margin;
 mod replay;
 mod sandbox;
 mod serve;

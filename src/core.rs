@@ -29,7 +29,9 @@ pub mod mapping;
 pub mod toml_reader;
 
 pub mod check;
+pub mod comparison;
 pub mod decide;
+pub mod dry_run;
 pub mod trial;
 
 pub mod batch;

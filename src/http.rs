@@ -86,6 +86,7 @@ pub fn admin(api: Api) -> Router {
         .route("/admin/v1/mapping", get(mapping::mapping))
         .route("/metrics", get(metrics::metrics))
         .route("/admin/v1/import", post(admin::import))
+        .route("/admin/v1/decide", post(admin::decide))
         .route("/admin/v1/replay", post(admin::replay))
         .route_layer(axum::middleware::from_fn_with_state(api.clone(), admin::guard))
         .fallback(answer::no_such_route)

@@ -21,6 +21,7 @@ pub use live::{InForce, LiveMapping, RefusedFile};
 use crate::clock::Clock;
 use crate::config::Users;
 use crate::core::decide::{Case, Decision, Verdict, decide};
+use crate::core::dry_run::{DryRun, Ruling, dry_run};
 use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json::{self, Json};
 use crate::core::mapping::{DatasetName, Mapping};
@@ -150,6 +151,24 @@ impl Intake {
             readable = again;
         }
         Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// What would become of a capture at this moment. Nothing is stored.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot say what is known of the user.
+    pub async fn dry_run(&self, project: &Project, body: &[u8]) -> Result<DryRun, StoreError> {
+        let now = self.clock.now();
+        let ruled = project.ruled();
+        let user = match read(body, ruled.arrival(now)) {
+            Ok((payment, _)) => {
+                let user_id = payment.user_id.as_str().to_owned();
+                self.users(project, vec![user_id]).await?.into_iter().next().flatten()
+            }
+            Err(_) => None,
+        };
+        let (mapping, currency) = (&*ruled.mapping, project.currency);
+        Ok(dry_run(body, Ruling { mapping, user: user.as_deref(), currency, now }))
     }
 
     /// Makes a user known, and releases what waited for that.

@@ -2,31 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-
-use super::{Ended, Format, setup, terminal};
+use super::{Ended, Format, difference, margin, setup, terminal};
 use crate::clock::Clock;
 use crate::config::{self, Onlooker};
-use crate::core::decide::{Case, Decision, FrozenEvent, Verdict, decide};
+use crate::core::decide::{FrozenEvent, RuleOutcome, TriedRule, Way};
+use crate::core::dry_run::{DryRun, Ruling, dry_run};
 use crate::core::finding::render::{self, Colour};
-use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json::{self, Json};
-use crate::core::mapping::{self, Mapping};
+use crate::core::mapping::Mapping;
 use crate::core::money::Currency;
-use crate::core::payment::{self, Arrival, PaymentId};
 use crate::core::time::Timestamp;
 use crate::core::user::User;
 
 /// Decides payments without sending or storing anything.
 ///
 /// Reads capture bodies (one JSON object, an array, or one object a line) and prints for each what
-/// would become of it: the verdict, the exact event for Meta, everything there is to say. Users
-/// count as known.
+/// would become of it: the verdict, the rule that was taken and why not the others, the exact event
+/// for Meta with where each value came from, everything there is to say. Users count as known.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-Example:
-  echo '{\"user_id\": \"666\", \"amount\": 500, \"currency\": \"INR\", \"type\": \"WALLET_TOPUP\"}' | tillpost decide")]
+Examples:
+  echo '{\"user_id\": \"666\", \"amount\": 500, \"currency\": \"INR\", \"type\": \"WALLET_TOPUP\"}' | tillpost decide
+  tillpost decide --mapping new.toml --diff old.toml payments.ndjson     what does my edit do?")]
 pub(super) struct Arguments {
     /// The mapping file. Without it: the one of --config, or the shipped commerce.toml.
     #[arg(long, value_name = "FILE")]
@@ -44,6 +41,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
 
+    /// An older mapping file: shows what would change for these payments, one by one and in sum.
+    #[arg(long, value_name = "FILE")]
+    diff: Option<PathBuf>,
+
     /// How decisions are printed.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -53,41 +54,16 @@ pub(super) struct Arguments {
     file: PathBuf,
 }
 
-/// One payment and what would become of it, as `--format json` prints it.
-#[derive(Serialize)]
-struct Decided<'d> {
-    payment_id: Option<&'d str>,
-    /// Absent where the body is refused.
-    #[serde(flatten)]
-    decision: Option<Printed<'d>>,
-    refused: bool,
-    findings: &'d Findings,
-}
-
-#[derive(Serialize)]
-struct Printed<'d> {
-    verdict: Verdict,
-    reason: Option<crate::core::decide::Reason>,
-    because: Option<&'d str>,
-    events: Vec<PrintedEvent<'d>>,
-    mapping: &'d mapping::MappingVersion,
-}
-
-#[derive(Serialize)]
-struct PrintedEvent<'d> {
-    event_name: &'d str,
-    event_id: &'d crate::core::meta::EventId,
-    dataset: &'d mapping::DatasetName,
-    /// The exact bytes for Meta.
-    event: Box<RawValue>,
-}
-
 pub(super) fn run(arguments: &Arguments) -> Ended {
     decisions(arguments).unwrap_or_else(|ended| ended)
 }
 
 fn decisions(arguments: &Arguments) -> Result<Ended, Ended> {
     let table = table(arguments)?;
+    let old = match &arguments.diff {
+        Some(path) => setup::usable_mapping(path)?.ok_or(Ended::Misused).map(Some)?,
+        None => None,
+    };
     let now = match &arguments.at {
         None => Clock::System.now(),
         Some(text) => Timestamp::read(text)
@@ -98,9 +74,21 @@ fn decisions(arguments: &Arguments) -> Result<Ended, Ended> {
     if bodies.is_empty() {
         return Err(terminal::misused("there is no payment in the input"));
     }
+    let user = User::default();
+    let Table { mapping, currency } = &table;
+    let ruling = Ruling { mapping, currency: *currency, user: Some(&user), now };
+    if let Some(old) = &old {
+        let before = Ruling { mapping: old, ..ruling };
+        return Ok(difference::print(&bodies, (before, ruling), arguments.format));
+    }
     let mut ended = Ended::Well;
     for body in bodies {
-        if decided(&body, &table, now, arguments.format) == Ended::WithErrors {
+        let run = dry_run(&body, ruling);
+        match arguments.format {
+            Format::Json => terminal::data(&serde_json::to_string(&run).unwrap_or_default()),
+            Format::Text => terminal::data(&text(&run, &body)),
+        }
+        if run.findings.has_error() {
             ended = Ended::WithErrors;
         }
     }
@@ -108,12 +96,12 @@ fn decisions(arguments: &Arguments) -> Result<Ended, Ended> {
 }
 
 /// What payments are decided with.
-struct Ruling {
+struct Table {
     mapping: Mapping,
     currency: Option<Currency>,
 }
 
-fn table(arguments: &Arguments) -> Result<Ruling, Ended> {
+fn table(arguments: &Arguments) -> Result<Table, Ended> {
     if let Some(path) = &arguments.config {
         return configured(path, arguments.project.as_deref());
     }
@@ -122,10 +110,10 @@ fn table(arguments: &Arguments) -> Result<Ruling, Ended> {
         None => setup::shipped_mapping(),
     };
     let mapping = mapping.ok_or(Ended::Misused)?;
-    Ok(Ruling { mapping, currency: None })
+    Ok(Table { mapping, currency: None })
 }
 
-fn configured(path: &Path, name: Option<&str>) -> Result<Ruling, Ended> {
+fn configured(path: &Path, name: Option<&str>) -> Result<Table, Ended> {
     let (config, report) = config::load(path, &Onlooker);
     if report.has_error() {
         terminal::say(&report.draw(Colour::Always));
@@ -138,7 +126,7 @@ fn configured(path: &Path, name: Option<&str>) -> Result<Ruling, Ended> {
     let Some(project) = project else {
         return Err(terminal::misused("name one of the configuration's projects with --project"));
     };
-    Ok(Ruling { mapping: project.mapping.clone(), currency: project.currency })
+    Ok(Table { mapping: project.mapping.clone(), currency: project.currency })
 }
 
 /// The bodies of an object, an array, or lines. What is none of these is handed on as it is, so
@@ -154,78 +142,45 @@ fn bodies(bytes: &[u8]) -> Vec<Vec<u8>> {
     }
 }
 
-fn decided(body: &[u8], ruling: &Ruling, now: Timestamp, format: Format) -> Ended {
-    let json = match json::read(body) {
-        Ok(json) => json,
-        Err(fault) => {
-            let says = format!("the body is not JSON: {fault}");
-            let findings = Findings::from_iter([Finding::in_body(Code::NotJson, "", says)]);
-            return print((None, None), &findings, (body, format));
-        }
-    };
-    let default_country = ruling.mapping.default_country();
-    let reading = payment::read(json, Arrival { received_at: now, default_country });
-    let Some(payment) = reading.value else {
-        return print((None, None), &reading.findings, (body, format));
-    };
-    let user = User::default();
-    let decision = decide(Case {
-        mapping: &ruling.mapping,
-        payment: &payment,
-        user: Some(&user),
-        currency: ruling.currency,
-        record_id: "(an id of its own)",
-        now,
-    });
-    let mut findings = reading.findings;
-    findings.extend(decision.findings.clone());
-    let payment_id = payment.payment_id.as_ref().map(PaymentId::as_str);
-    print((payment_id, Some(&decision)), &findings, (body, format))
-}
-
-fn print(
-    (payment_id, decision): (Option<&str>, Option<&Decision>),
-    findings: &Findings,
-    (body, format): (&[u8], Format),
-) -> Ended {
-    let printed = decision.map(|decision| Printed {
-        verdict: decision.verdict,
-        reason: decision.reason,
-        because: decision.because.as_deref(),
-        events: decision.events.iter().filter_map(printed_event).collect(),
-        mapping: &decision.mapping,
-    });
-    let decided = Decided { payment_id, refused: printed.is_none(), decision: printed, findings };
-    match format {
-        Format::Json => terminal::data(&serde_json::to_string(&decided).unwrap_or_default()),
-        Format::Text => terminal::data(&text(&decided, decision, body)),
-    }
-    if findings.has_error() { Ended::WithErrors } else { Ended::Well }
-}
-
-fn printed_event(event: &FrozenEvent) -> Option<PrintedEvent<'_>> {
-    let body = RawValue::from_string(event.body.clone()).ok()?;
-    let FrozenEvent { event_name, event_id, dataset, .. } = event;
-    Some(PrintedEvent { event_name, event_id, dataset, event: body })
-}
-
-fn text(decided: &Decided<'_>, decision: Option<&Decision>, body: &[u8]) -> String {
-    let name = decided.payment_id.unwrap_or("(without payment_id)");
-    let mut lines = vec![match decision {
-        None => format!("{name}: refused, nothing would be recorded"),
-        Some(decision) => {
+fn text(run: &DryRun, body: &[u8]) -> String {
+    let name = run.payment_id.as_deref().unwrap_or("(without payment_id)");
+    let mut lines = Vec::new();
+    match &run.decided {
+        None => lines.push(format!("{name}: refused, nothing would be recorded")),
+        Some((decision, way)) => {
             let because = decision.because.as_deref().map(|why| format!(": {why}"));
-            format!("{name}: {}{}", decision.verdict, because.unwrap_or_default())
+            lines.push(format!("{name}: {}{}", decision.verdict, because.unwrap_or_default()));
+            lines.extend(way.rules.iter().map(tried));
+            lines.extend(decision.events.iter().flat_map(|event| event_lines(event, way)));
         }
-    }];
-    for event in decision.iter().flat_map(|decision| &decision.events) {
-        let FrozenEvent { event_name, event_id, dataset, body, .. } = event;
-        lines.push(format!("  {event_name} {} to {dataset}", event_id.as_str()));
-        let pretty = json::read(body.as_bytes()).map(|event| json::pretty(&event));
-        let pretty = pretty.unwrap_or_else(|_| body.clone());
-        lines.extend(pretty.lines().map(|line| format!("    {line}")));
     }
-    let findings = render::in_body(decided.findings, json::read(body).ok().as_ref());
+    let findings = render::in_body(&run.findings, json::read(body).ok().as_ref());
     lines.extend(findings.lines().map(|line| format!("  {line}")));
     lines.join("\n")
+}
+
+fn event_lines(event: &FrozenEvent, way: &Way) -> Vec<String> {
+    let FrozenEvent { event_name, event_id, dataset, body, .. } = event;
+    let mut lines = vec![format!("  {event_name} {} to {dataset}", event_id.as_str())];
+    let pretty = json::read(body.as_bytes()).map(|event| json::pretty(&event));
+    let pretty = pretty.unwrap_or_else(|_| body.clone());
+    let noted = margin::noted(&pretty, &way.from).into_iter();
+    lines.extend(noted.map(|line| format!("    {line}")));
+    lines
+}
+
+/// A rule, and whether it was taken.
+fn tried(rule: &TriedRule) -> String {
+    let TriedRule { line, event, outcome, refuted_by } = rule;
+    let event = event.as_deref().unwrap_or("stays here");
+    match (outcome, refuted_by) {
+        (RuleOutcome::Taken, _) => format!("  rule of line {line} ({event}) is taken"),
+        (RuleOutcome::NotTried, _) => {
+            format!("  rule of line {line} ({event}) is not asked any more")
+        }
+        (RuleOutcome::Refuted, part) => {
+            let part = part.as_deref().unwrap_or_default();
+            format!("  rule of line {line} ({event}) does not hold: {part}")
+        }
+    }
 }

@@ -9,8 +9,10 @@
 
 mod parts;
 mod summary;
+mod way;
 
 pub use summary::EventSummary;
+pub use way::{Origin, RuleOutcome, TriedRule, Way, way};
 
 use super::check::{self, Evidence, expiry};
 use super::event_data;

@@ -95,7 +95,7 @@ pub(super) async fn books(State(api): State<Api>) -> Response {
 }
 
 #[derive(Deserialize)]
-pub(super) struct ImportQuery {
+pub(super) struct ProjectQuery {
     project: Option<String>,
 }
 
@@ -107,7 +107,7 @@ struct ImportAnswer {
 /// `POST /admin/v1/import?project=NAME`: lines of NDJSON, signups and captures, in order.
 pub(super) async fn import(
     State(api): State<Api>,
-    Query(query): Query<ImportQuery>,
+    Query(query): Query<ProjectQuery>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let body = match body {
@@ -122,6 +122,26 @@ pub(super) async fn import(
     match import::lines_in(&api.shared.intake, project, &lines).await {
         Ok(lines) => answer::json(StatusCode::OK, &ImportAnswer { lines }),
         Err(_) => answer::unavailable("The store does not answer; some lines may be recorded."),
+    }
+}
+
+/// `POST /admin/v1/decide?project=NAME`: what would become of a capture at this moment.
+pub(super) async fn decide(
+    State(api): State<Api>,
+    Query(query): Query<ProjectQuery>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return answer::unread(&rejection, IMPORT_BYTES_MAX),
+    };
+    let project = match import::project(&api.shared.projects, query.project.as_deref()) {
+        Ok(project) => project,
+        Err(says) => return answer::plain(StatusCode::BAD_REQUEST, &says),
+    };
+    match api.shared.intake.dry_run(project, &body).await {
+        Ok(run) => answer::json(StatusCode::OK, &run),
+        Err(_) => answer::unavailable("The store does not answer."),
     }
 }
 

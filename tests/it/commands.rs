@@ -6,13 +6,13 @@ use std::process::Stdio;
 
 use crate::program::{command, run};
 
-struct Printed {
-    code: Option<i32>,
-    data: String,
-    words: String,
+pub(crate) struct Printed {
+    pub(crate) code: Option<i32>,
+    pub(crate) data: String,
+    pub(crate) words: String,
 }
 
-fn printed(folder: &Path, arguments: &[&str], input: &str) -> Printed {
+pub(crate) fn printed(folder: &Path, arguments: &[&str], input: &str) -> Printed {
     let mut child = command(folder)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -81,33 +81,34 @@ fn decide_prints_the_exact_event_and_stores_nothing() {
     let text = printed(folder.path(), &arguments, payment);
     insta::assert_snapshot!(text.data, @r#"
     ABC: forward
+      rule of line 19 (Purchase) is taken
       Purchase DEFAULT.ABC to storefront
         {
-          "event_name": "Purchase",
-          "event_time": 1772280000,
-          "event_id": "DEFAULT.ABC",
-          "action_source": "system_generated",
+          "event_name": "Purchase",                   ← the rule of line 19
+          "event_time": 1772280000,                   ← when the payment arrived
+          "event_id": "DEFAULT.ABC",                  ← {type}.{payment_id}
+          "action_source": "system_generated",        ← without_device: no device is known
           "user_data": {
-            "external_id": [
+            "external_id": [                          ← user_id, hashed
               "c7e616822f366fb1b5e0756af498cc11d2c0862edcb32ca65882f622ff39de1b"
             ]
           },
           "custom_data": {
-            "value": 2000.0,
-            "currency": "INR",
-            "content_ids": [
+            "value": 2000.0,                          ← event_data.value
+            "currency": "INR",                        ← event_data.currency
+            "content_ids": [                          ← event_data.content_ids
               "whshct4mwc"
             ],
-            "contents": [
+            "contents": [                             ← event_data.contents
               {
                 "id": "whshct4mwc",
                 "quantity": 2,
                 "item_price": 1000
               }
             ],
-            "content_type": "product",
-            "num_items": 2,
-            "order_id": "order_id_1234"
+            "content_type": "product",                ← event_data.content_type
+            "num_items": 2,                           ← event_data.num_items
+            "order_id": "order_id_1234"               ← event_data.order_id
           }
         }
       warning[E210]: `amount` is 25096 and `event_data.value` is 2000.0; Meta gets 2000.0

@@ -187,3 +187,27 @@ async fn no_advertising_id_of_who_declined_reaches_meta() {
         assert_eq!(sent["app_data"]["advertiser_tracking_enabled"], 0, "{}", event.raw);
     }
 }
+
+#[tokio::test]
+async fn a_dry_run_knows_the_user_tells_the_way_and_stores_nothing() {
+    let engine = Engine::start().await;
+    let body = purchase("666", "A");
+    let unknown = engine.admin_post("/admin/v1/decide", body.clone().into_bytes()).await;
+    assert_eq!((unknown.status, &unknown.body["verdict"]), (200, &json!("hold")));
+    engine.sign_up("666").await;
+    let known = engine.admin_post("/admin/v1/decide", body.clone().into_bytes()).await.body;
+    assert_eq!(known["verdict"], "forward", "{known}");
+    assert_eq!(known["way"]["rules"][0]["outcome"], "taken");
+    let from = known["way"]["from"].as_array().expect("a list");
+    assert!(from.contains(&json!({"field": "user_data.em", "from": "the signup"})), "{from:#?}");
+    assert_eq!(engine.books().await.recorded, 0);
+    // What is sent later is what was shown.
+    engine.capture(&body).await;
+    engine.drain().await;
+    let sent: Value = serde_json::from_str(&engine.sandbox.events()[0].raw).expect("JSON");
+    let mut shown = known["events"][0]["event"].clone();
+    shown["event_time"] = sent["event_time"].clone();
+    assert_eq!(shown, sent);
+    let broken = engine.admin_post("/admin/v1/decide", b"{".to_vec()).await;
+    assert_eq!((broken.status, &broken.body["refused"]), (200, &json!(true)));
+}

@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test of a process gives up after a minute")]
 #![expect(clippy::print_stdout, reason = "figures for whoever runs a test with --nocapture")]
 
+mod deciding;
 mod engine;
 mod program;
 

@@ -4,11 +4,14 @@
 //! whatever it would forward is posted to the sandbox, which judges by its own table of Meta's
 //! rules. A disagreement prints the payment and the seed that made it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use tillpost::core::decide::{Case, Verdict, decide};
+use serde_json::Value;
+use tillpost::core::decide::{Case, Origin, Verdict, decide, way};
 use tillpost::core::json;
+use tillpost::core::mapping::path::{Path, View};
 use tillpost::core::mapping::{Datasets, Mapping, compile};
 use tillpost::core::meta::ActionSource;
 use tillpost::core::payment;
@@ -259,8 +262,65 @@ fn mappings() -> Vec<Mapping> {
         plain.replace("action_source  = \"app\"", &format!("action_source = \"{source}\""))
     };
     let sources = ActionSource::ALL.iter().map(of_source);
-    let texts = std::iter::once(commerce.to_owned()).chain(sources);
+    let texts = [commerce.to_owned(), SHAPED.to_owned()].into_iter().chain(sources);
     texts.map(|text| compile(&text, Datasets::Any).0.expect(&text)).collect()
+}
+
+/// Rules that take values from elsewhere, set parameters, and choose by conditions.
+const SHAPED: &str = r#"
+version = 1
+[defaults]
+dataset = "storefront"
+limited_data_use = true
+custom_data = { channel = "shop", score = 5 }
+[payments]
+DEFAULT = { event = "Purchase", value = ["event_data.net_revenue", "amount"], currency = ["event_data.cur", "INR"], num_items = "count(contents)", custom_data = { coupon = "c-{event_data.coupon}", copy = "event_data.level", plan = "{event_data.order_id}" }, event_id = "o-{payment_id}" }
+FIRST_PAYMENT = { event = "Purchase", value = "sum(contents)", content_type = "product", content_id = { strip_prefix = "sku", prefix = "p-" }, external_id = "plain" }
+[[payments.WALLET_TOPUP]]
+when = { amount = { at_least = 1000 }, "event_data.content_type" = "product" }
+event = "Subscribe"
+[[payments.WALLET_TOPUP]]
+when = { "event_data.value" = { exists = true } }
+event = "Lead"
+[[payments.SUBSCRIPTION_CREATED]]
+event = "Subscribe"
+send_revenue = false
+"#;
+
+/// Each field of an event has one origin, each origin is of a field, and where it is a place in the
+/// payment, the value stands there.
+fn disagreement(case: Case<'_>, body: &str) -> Option<String> {
+    let event: Value = serde_json::from_str(body).expect("JSON");
+    let mut fields = BTreeMap::new();
+    for (key, value) in event.as_object().expect("an object") {
+        match value.as_object().filter(|_| key.ends_with("m_data") || key == "user_data") {
+            None => drop(fields.insert(key.clone(), value)),
+            Some(inner) => {
+                fields.extend(inner.iter().map(|(name, value)| (format!("{key}.{name}"), value)));
+            }
+        }
+    }
+    let way = way(case);
+    let named: Vec<&str> = way.from.iter().map(|origin| origin.field.as_str()).collect();
+    let mut sorted = named.clone();
+    sorted.sort_unstable();
+    if sorted != fields.keys().map(String::as_str).collect::<Vec<_>>() {
+        return Some(format!("origins of {sorted:?}"));
+    }
+    let plain = |value: &Value| match value {
+        Value::String(text) => Some(text.trim().to_lowercase()),
+        Value::Array(_) | Value::Object(_) => None,
+        value @ (Value::Null | Value::Bool(_) | Value::Number(_)) => Some(value.to_string()),
+    };
+    let view = View::of(case.payment);
+    way.from.iter().find_map(|Origin { field, from }| {
+        let found = Path::read(from).ok()?.find(&view)?.text()?.trim().to_lowercase();
+        let sent = plain(fields[field])?;
+        // 2.50 is 2.5, and 1e3 is 1000.
+        let number = |text: &str| text.parse::<f64>().ok().map(|number| number.to_string());
+        let is_same = found == sent || number(&found).is_some_and(|n| Some(n) == number(&sent));
+        (!is_same).then(|| format!("{field} is {sent}, but {from} is {found}"))
+    })
 }
 
 #[tokio::test]
@@ -290,6 +350,9 @@ async fn what_the_engine_forwards_the_sandbox_accepts() {
         let decision = decide(case);
         verdicts[decision.verdict as usize] += 1;
         for event in &decision.events {
+            let told = disagreement(case, &event.body);
+            disagreements
+                .extend(told.map(|told| format!("seed {seed}: {told}\n{}\n{body}", event.body)));
             let answer = http
                 .post(format!("http://{address}/v25.0/1234567890/events"))
                 .bearer_auth("token")

@@ -46,6 +46,17 @@ pub enum Source {
     OfContents,
 }
 
+impl Source {
+    /// The first that exists. Sources behind a sum are not asked: it is made, or it is a fault.
+    #[must_use]
+    pub fn first<'s>(sources: &'s [Self], view: &View<'_>) -> Option<&'s Self> {
+        sources.iter().find(|source| match source {
+            Self::Path(path) => path.find(view).is_some(),
+            Self::Literal(_) | Self::OfContents => true,
+        })
+    }
+}
+
 /// What a parameter is set to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fill {
@@ -287,14 +298,13 @@ impl<'v> Shaped<'v> {
         if sources.is_empty() {
             return;
         }
-        let found = sources.iter().find_map(|source| match source {
-            Source::Path(path) => Some((path.find(view)?.json(), Some(path))),
-            Source::Literal(digits) => Some((json::read(digits.as_bytes()).ok()?, None)),
-            // Sums are made after reading; sources behind one are not asked.
-            Source::OfContents => Some((Json::Null, None)),
-        });
-        let (value, from) = found.unwrap_or((Json::Null, None));
-        self.set(key, value, from);
+        let (value, from) = match Source::first(sources, view) {
+            Some(Source::Path(path)) => (path.find(view).map(Found::json), Some(path)),
+            Some(Source::Literal(digits)) => (json::read(digits.as_bytes()).ok(), None),
+            // Sums are made after reading.
+            Some(Source::OfContents) | None => (None, None),
+        };
+        self.set(key, value.unwrap_or(Json::Null), from);
     }
 
     /// Turns a list under other names into `contents`.

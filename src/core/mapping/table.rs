@@ -119,7 +119,8 @@ fn shaping<M: serde::ser::SerializeMap>(shape: &Shape, map: &mut M) -> Result<()
 
 impl Source {
     /// As the mapping file writes it.
-    fn shown(&self, of_contents: &str) -> String {
+    #[must_use]
+    pub fn shown(&self, of_contents: &str) -> String {
         match self {
             Self::Path(path) => path.to_string(),
             Self::Literal(digits) => digits.clone(),

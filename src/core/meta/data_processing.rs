@@ -85,6 +85,19 @@ impl DataProcessing {
     }
 }
 
+impl DataProcessing {
+    /// The names on the wire of the members that are there.
+    pub fn keys(self) -> impl Iterator<Item = &'static str> {
+        const KEYS: [&str; 3] = [
+            "data_processing_options",
+            "data_processing_options_country",
+            "data_processing_options_state",
+        ];
+        let (_, region) = self.wire();
+        KEYS.into_iter().take(if region.is_some() { 3 } else { 1 })
+    }
+}
+
 /// Up to three members of the event: the options, the country, the state.
 impl Serialize for DataProcessing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

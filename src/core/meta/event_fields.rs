@@ -90,3 +90,26 @@ pub struct EventFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub messaging_channel: Option<MessagingChannel>,
 }
+
+impl EventFields {
+    /// The names on the wire of the fields that are there.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        let Self {
+            event_source_url,
+            referrer_url,
+            opt_out,
+            original_event_data,
+            customer_segmentation,
+            messaging_channel,
+        } = self;
+        let all = [
+            ("event_source_url", event_source_url.is_some()),
+            ("referrer_url", referrer_url.is_some()),
+            ("opt_out", opt_out.is_some()),
+            ("original_event_data", original_event_data.is_some()),
+            ("customer_segmentation", customer_segmentation.is_some()),
+            ("messaging_channel", messaging_channel.is_some()),
+        ];
+        all.into_iter().filter_map(|(key, is_there)| is_there.then_some(key))
+    }
+}
