@@ -5,6 +5,7 @@
 //! read here, kept in a type that does not print, and named in findings only by where it was
 //! looked for. This is the only module that reads the environment.
 
+pub mod feed;
 mod read;
 mod world;
 
@@ -14,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-pub use read::mapping_file::{compiled, mapping_file};
-pub use world::{Onlooker, System, World};
+pub use read::mapping_file::{compiled, feed_stamp, mapping_file};
+pub use world::{FeedStamp, Onlooker, System, World};
 
 use crate::core::finding::render::{self, Colour, Source};
 use crate::core::finding::{Findings, Severity};

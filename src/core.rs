@@ -25,6 +25,7 @@ pub mod user_data;
 
 pub mod event_data;
 
+pub mod catalog;
 pub mod mapping;
 pub mod toml_reader;
 

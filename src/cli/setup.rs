@@ -168,6 +168,15 @@ impl World for BuiltIn {
         }
     }
 
+    // Only mapping files have a stand-in.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn io::Read>> {
+        config::System.open(path)
+    }
+
+    fn stamp(&self, path: &Path) -> Option<config::FeedStamp> {
+        config::System.stamp(path)
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         match name {
             "SANDBOX_SERVER_KEY" => Some(SANDBOX_SERVER_KEY.to_owned()),

@@ -216,7 +216,7 @@ impl Reader<'_> {
         let written = self.required(table, "mapping", "mapping = \"mappings/commerce.toml\"")?;
         let path = self.folder.join(&written.value);
         let (mapping, report) =
-            match mapping_file::mapping_file(&path, Datasets::Known(names), self.world) {
+            match mapping_file::at_a_start(&path, Datasets::Known(names), self.world) {
                 Ok(read) => read,
                 Err(error) => {
                     let says = format!("cannot read the mapping file {}: {error}", path.display());

@@ -270,3 +270,60 @@ fn a_file_that_is_not_there_is_named() {
         report.files.iter().flat_map(|file| file.findings.iter().map(|f| f.code)).collect();
     assert_eq!(codes, [Code::ConfigFile]);
 }
+
+/// A mapping file beside its feed, if there is one.
+struct WithFeed(Option<&'static str>);
+
+impl World for WithFeed {
+    fn file(&self, path: &Path) -> io::Result<String> {
+        let feed = || self.0.map(str::to_owned).ok_or(io::ErrorKind::NotFound.into());
+        match path.to_str() {
+            Some("/etc/feeds/f.csv") => feed(),
+            Some("/etc/m.toml") => Ok(format!("{MAPPING}[catalog]\nfeed = \"feeds/f.csv\"\n")),
+            _ => Made(format!("{PROJECT}{DATASET}")).file(path),
+        }
+    }
+
+    fn stamp(&self, path: &Path) -> Option<FeedStamp> {
+        let bytes = u64::try_from(self.file(path).ok()?.len()).ok()?;
+        Some(FeedStamp { modified: None, bytes })
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        Made(String::new()).variable(name)
+    }
+}
+
+/// A start goes on without a catalogue; whoever has an older mapping keeps that.
+#[test]
+fn a_feed_that_cannot_be_used_refuses_the_file_but_no_start() {
+    for (feed, code, products) in [
+        (Some("id,price\na,1 USD\nb,2 USD\n"), None, Some(2)),
+        (Some("id,price\na,1 USD\na,2 USD\n"), Some(Code::FeedRows), Some(1)),
+        (Some("sku;price\na;1\n"), Some(Code::FeedEmpty), None),
+        (Some(""), Some(Code::FeedEmpty), None),
+        (None, Some(Code::FeedUnreadable), None),
+    ] {
+        let world = WithFeed(feed);
+        let known = [DatasetName::read("storefront").expect("a name")].into();
+        let datasets = crate::core::mapping::Datasets::Known(&known);
+        let path = Path::new("/etc/m.toml");
+        let (mapping, report) = mapping_file(path, datasets, &world).expect("the file is there");
+        let found = report.findings.iter().next();
+        assert_eq!(found.map(|finding| finding.code), code, "{feed:?}");
+        if let Some(At::Span(span)) = found.map(|finding| &finding.at) {
+            assert_eq!(line_and_column(&report.text, span.start), (7, 8), "{feed:?}");
+        }
+        assert_eq!(mapping.is_some(), products.is_some(), "a reload keeps the older one: {feed:?}");
+        let (config, report) = load(Path::new("/etc/tillpost.toml"), &world);
+        assert_eq!(report.count(Severity::Warning), usize::from(code.is_some()), "{feed:?}");
+        let mapping = &config.expect("a start").projects[0].mapping;
+        assert_eq!(
+            mapping.catalog().map(crate::core::catalog::Catalog::products),
+            products,
+            "{feed:?}"
+        );
+        let stamp = feed_stamp(path, mapping, &world).map(|stamp| stamp.bytes);
+        assert_eq!(stamp, feed.map(|feed| feed.len() as u64), "{feed:?}");
+    }
+}

@@ -2,8 +2,18 @@
 //!
 //! A trait, so that tests hand in a map instead of changing the environment of the whole process.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
+use std::time::SystemTime;
+
+/// What tells whether a file has changed, without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedStamp {
+    /// When it was written, where the file system knows.
+    pub modified: Option<SystemTime>,
+    /// How long it is, in bytes.
+    pub bytes: u64,
+}
 
 /// Files and environment variables.
 pub trait World: std::fmt::Debug {
@@ -12,6 +22,20 @@ pub trait World: std::fmt::Debug {
     /// # Errors
     /// Whatever the file system says.
     fn file(&self, path: &Path) -> io::Result<String>;
+
+    /// A file that is read piece by piece, because it may be too large to hold.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+        Ok(Box::new(io::Cursor::new(self.file(path)?)))
+    }
+
+    /// What tells whether a file has changed; `None` where it is not there or nobody can tell.
+    fn stamp(&self, path: &Path) -> Option<FeedStamp> {
+        let _ = path;
+        None
+    }
 
     /// The value of an environment variable, if it is set and is text.
     fn variable(&self, name: &str) -> Option<String>;
@@ -36,6 +60,14 @@ impl World for Onlooker {
         System.file(path)
     }
 
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+        System.open(path)
+    }
+
+    fn stamp(&self, path: &Path) -> Option<FeedStamp> {
+        System.stamp(path)
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         System.variable(name)
     }
@@ -48,6 +80,15 @@ impl World for Onlooker {
 impl World for System {
     fn file(&self, path: &Path) -> io::Result<String> {
         std::fs::read_to_string(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+        Ok(Box::new(std::fs::File::open(path)?))
+    }
+
+    fn stamp(&self, path: &Path) -> Option<FeedStamp> {
+        let known = std::fs::metadata(path).ok()?;
+        Some(FeedStamp { modified: known.modified().ok(), bytes: known.len() })
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]

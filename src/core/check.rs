@@ -8,6 +8,7 @@
 //! what only the catalogue needs blocks for `catalog` and warns for `plain`.
 
 mod amount;
+mod catalog;
 mod data_processing;
 mod identity;
 mod ids;
@@ -19,6 +20,7 @@ mod timing;
 mod totals;
 mod weights;
 
+use super::catalog::Catalog;
 use super::event_data::EventData;
 use super::finding::{Code, Finding, Findings, Severity};
 use super::meta::{ActionSource, AppData, CustomData, DataProcessing, EventFields, EventName};
@@ -66,6 +68,8 @@ pub struct Evidence<'e> {
     pub time: Timestamp,
     /// What time it is.
     pub now: Timestamp,
+    /// The advertiser's products, where the mapping file names a feed.
+    pub catalog: Option<&'e Catalog>,
 }
 
 impl Evidence<'_> {
@@ -81,7 +85,7 @@ impl Evidence<'_> {
 }
 
 /// Every check, in the order in which a person would mend things.
-const CHECKS: [fn(Evidence<'_>) -> Vec<Finding>; 10] = [
+const CHECKS: [fn(Evidence<'_>) -> Vec<Finding>; 11] = [
     presence::check,
     timing::check,
     identity::check,
@@ -89,6 +93,7 @@ const CHECKS: [fn(Evidence<'_>) -> Vec<Finding>; 10] = [
     source::check,
     messaging::check,
     ids::check,
+    catalog::check,
     totals::check,
     amount::check,
     range::check,

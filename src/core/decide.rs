@@ -14,6 +14,7 @@ mod way;
 pub use summary::EventSummary;
 pub use way::{Origin, RuleOutcome, TriedRule, Way, way};
 
+use super::catalog::rate::Lookup;
 use super::check::{self, Evidence, expiry};
 use super::event_data;
 use super::finding::Findings;
@@ -26,8 +27,8 @@ use super::payment::Payment;
 use super::time::Timestamp;
 use super::user::User;
 use parts::{
-    action_source, custom_data, device, event_id, event_time, own_currency, payment_currency,
-    sent_device, user_data,
+    action_source, custom_data, device, event_id, event_time, lookup, own_currency,
+    payment_currency, sent_device, user_data,
 };
 
 closed_list! {
@@ -113,6 +114,8 @@ pub struct Decision {
     pub findings: Findings,
     /// Which mapping file decided.
     pub mapping: MappingVersion,
+    /// What was looked up in the catalogue, if there is one. Neither stored nor shown.
+    pub lookup: Option<Lookup>,
 }
 
 /// Decides.
@@ -129,6 +132,7 @@ pub fn decide(case: Case<'_>) -> Decision {
             events: Vec::new(),
             findings: Findings::default(),
             mapping: case.mapping.version().clone(),
+            lookup: None,
         },
     }
 }
@@ -205,6 +209,7 @@ fn forwarded(case: Case<'_>, view: &View<'_>, forward: &Forward, user: &User) ->
         currency: payment_currency(case, forward, &sent),
         time: payment.time(),
         now: case.now,
+        catalog: case.mapping.catalog(),
     }));
     let findings = match &shaped {
         Some((_, moves)) => moves.follow(findings),
@@ -236,6 +241,7 @@ fn forwarded(case: Case<'_>, view: &View<'_>, forward: &Forward, user: &User) ->
         events,
         findings,
         mapping: case.mapping.version().clone(),
+        lookup: lookup(case.mapping, forward, &sent, &custom_data),
     }
 }
 

@@ -15,9 +15,11 @@ pub use compile::{Datasets, compile};
 pub use table::EffectiveTable;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::catalog::{Catalog, Feed};
 use super::check::{Profile, Weights};
 use super::customer::CountryCode;
 use super::meta::{ActionSource, DataProcessing, EventName};
@@ -83,6 +85,9 @@ pub struct Mapping {
     /// For each name of an event that a sender reports, its rule.
     events: BTreeMap<String, Rule>,
     tests: Vec<TestCase>,
+    feed: Option<Feed>,
+    /// What the feed held, once somebody has read it.
+    catalog: Option<Arc<Catalog>>,
 }
 
 /// One line of a mapping file.
@@ -193,6 +198,24 @@ impl Mapping {
     #[must_use]
     pub fn tests(&self) -> &[TestCase] {
         &self.tests
+    }
+
+    /// The product feed that the file names. Reading it is not the compiler's.
+    #[must_use]
+    pub fn feed(&self) -> Option<&Feed> {
+        self.feed.as_ref()
+    }
+
+    /// The catalogue that events are compared with, if its feed was read.
+    #[must_use]
+    pub fn catalog(&self) -> Option<&Catalog> {
+        self.catalog.as_deref()
+    }
+
+    /// The same mapping, with this catalogue.
+    #[must_use]
+    pub fn with_catalog(self, catalog: Arc<Catalog>) -> Self {
+        Self { catalog: Some(catalog), ..self }
     }
 
     /// Every dataset that some rule sends to, without repetition.

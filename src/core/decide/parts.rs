@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Case;
+use crate::core::catalog::rate::Lookup;
 use crate::core::check::FUTURE_MAX_MILLIS;
 use crate::core::customer::{self, Context, Field};
 use crate::core::device::Tracking;
@@ -14,7 +15,7 @@ use crate::core::event_data::EventData;
 use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json;
 use crate::core::mapping::path::View;
-use crate::core::mapping::{ExternalId, Forward};
+use crate::core::mapping::{ExternalId, Forward, Mapping};
 use crate::core::meta::{ActionSource, AppData, ContentType, CustomData, EventId};
 use crate::core::money::{Amount, Currency};
 use crate::core::payment::Payment;
@@ -145,6 +146,18 @@ pub(super) fn user_data(
     let id = customer::hash_all(Field::ExternalId, [id], &context);
     known.add(Field::ExternalId, id.kept);
     known
+}
+
+/// What the catalogue has of the event's ids, for the match rate.
+pub(super) fn lookup(
+    mapping: &Mapping,
+    forward: &Forward,
+    sent: &EventData<'_>,
+    custom_data: &CustomData<'_>,
+) -> Option<Lookup> {
+    let catalog = mapping.catalog()?;
+    let ids = catalog.look_up(custom_data, sent.groups && sent.both_kinds);
+    Some(Lookup { datasets: forward.datasets.clone(), kind: custom_data.content_type, ids })
 }
 
 /// The device of the payment, else that of the signup.

@@ -107,6 +107,8 @@ codes! {
     MessagingIncomplete = "E241" Error "an event of business messages is incomplete",
     CurrencyRefused = "E242" Error "Meta was seen to refuse the currency",
     SumImpossible = "E243" Error "a sum of contents cannot be made",
+    IdNotInCatalog = "E244" Warning "an id is not in the catalogue",
+    PriceDiffers = "E245" Warning "a price differs from the catalogue",
 
     UserFieldRefused = "U301" Warning "a field of the person cannot be used",
     UserFieldCaution = "U302" Warning "a field of the person was used with a doubt",
@@ -128,6 +130,9 @@ codes! {
     MappingPath = "M411" Error "a path or template names nothing in a payment",
     MappingUnreachable = "M412" Error "a rule can never be reached",
     MappingUnsendable = "M413" Error "the event of a rule would always be refused",
+    FeedUnreadable = "M416" Error "the product feed cannot be read",
+    FeedRows = "M417" Warning "rows of the product feed cannot be used",
+    FeedEmpty = "M418" Error "the product feed has no usable product",
 
     ConfigSyntax = "C501" Error "tillpost.toml is not TOML",
     ConfigKey = "C502" Error "a key is not known here",

@@ -3,6 +3,7 @@
 //! In: the text, and the datasets that exist where that is known. Out: a mapping, unless an error
 //! forbids it, and findings with their place. Nothing here reads a file.
 
+mod feed;
 mod names;
 mod rules;
 mod settings;
@@ -66,10 +67,12 @@ pub fn compile(source: &str, datasets: Datasets<'_>) -> (Option<Mapping>, Findin
     let tests = compiler.tests(&mut file);
     let default_country = compiler.default_country;
     let mut findings = compiler.findings;
+    let feed = feed::read(&mut file, &mut findings);
     file.finish(&mut findings);
     let findings = settled(findings, CODES);
     let version = MappingVersion::of(source);
-    let mapping = Mapping { version, default_country, payments, events, tests };
+    let mapping =
+        Mapping { version, default_country, payments, events, tests, feed, catalog: None };
     ((!findings.has_error()).then_some(mapping), findings)
 }
 

@@ -422,3 +422,24 @@ fn tests_of_a_file_are_read_and_their_faults_have_places() {
         assert_eq!(after_head(&format!("{rule}{test}")), expected, "{test}");
     }
 }
+
+#[test]
+fn a_feed_is_named_or_its_fault_has_a_place() {
+    for (lines, expected) in [
+        ("[catalog]\nfeed = \"f.csv\"", vec![]),
+        ("[catalog]\nfeed = \"f\"\nformat = \"tsv\"", vec![]),
+        ("[catalog]", vec![(Code::MappingMissing, 6, 1)]),
+        ("[catalog]\nfeed = \" \"", vec![(Code::MappingMissing, 7, 8)]),
+        ("[catalog]\nfeed = 5", vec![(Code::MappingKind, 7, 8)]),
+        ("[catalog]\nfeed = \"f\"\nformat = \"xlsx\"", vec![(Code::MappingWord, 8, 10)]),
+        ("[catalog]\nfeed = \"f\"\nfromat = \"csv\"", vec![(Code::MappingKey, 8, 1)]),
+    ] {
+        assert_eq!(after_head(&format!("DEFAULT = \"Lead\"\n{lines}\n")), expected, "{lines}");
+    }
+    let source =
+        format!("{HEAD}DEFAULT = \"Lead\"\n[catalog]\nfeed = \"f.csv\"\nformat = \"rss\"\n");
+    let mapping = compile(&source, Datasets::Any).0.expect(&source);
+    let feed = mapping.feed().expect("a feed");
+    assert_eq!((&*feed.path, feed.format), ("f.csv", Some(super::super::catalog::FeedFormat::Rss)));
+    assert!(mapping.catalog().is_none(), "the compiler reads no file");
+}

@@ -1,0 +1,161 @@
+//! The match rate: how many ids of the events the catalogue has, and which it lacks most often.
+//!
+//! In: the [`Lookup`] of each event. Out: sums, and the ids that failed most. The memory is bounded:
+//! [`TRACKED_MAX`] ids are counted; where another comes, it takes the place of the rarest and
+//! inherits its count, so a frequent id is never missed and its count is at most too high, never
+//! too low (the space-saving algorithm of Metwally, Agrawal and El Abbadi, 2005).
+//!
+//! An id counts once an event. Meta counts for itself, over what all its sources send.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Catalog;
+use crate::core::json;
+use crate::core::mapping::DatasetName;
+use crate::core::meta::ContentType;
+use crate::core::money::Amount;
+
+/// The match rate from which on Meta calls a catalogue's events good, in percent.
+///
+/// # Source
+/// Meta, "Catalog signals quality": a content id match rate of 90 % or more.
+pub const GOOD_PERCENT: u64 = 90;
+
+/// Most ids that are counted one by one, per dataset. Ours: some 200 KB at the most.
+pub const TRACKED_MAX: usize = 1_000;
+
+/// What was looked up for one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// Where the event goes, or would go.
+    pub datasets: Vec<DatasetName>,
+    /// What its ids are ids of.
+    pub kind: Option<ContentType>,
+    /// Each id once, and whether the catalogue has it.
+    pub ids: Vec<(String, bool)>,
+}
+
+/// A running match rate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MatchRate {
+    events: u64,
+    seen: u64,
+    matched: u64,
+    /// By id and kind, how often it was not found.
+    missed: BTreeMap<(String, Option<ContentType>), u64>,
+}
+
+/// A match rate as it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RateReport {
+    /// Events that named products.
+    pub events: u64,
+    /// Ids in them.
+    pub seen: u64,
+    /// Ids that the catalogue has.
+    pub matched: u64,
+    /// The share in percent, cut to one decimal; nothing where no id was seen.
+    pub rate_percent: Option<Amount>,
+    /// Whether Meta would call it good.
+    pub good: Option<bool>,
+    /// The ids that failed most often.
+    pub worst: Vec<Missed>,
+    /// The lines of the mapping file that would mend most, each with how often it would.
+    pub mends: Vec<Mended>,
+}
+
+/// An id that the catalogue does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missed {
+    /// The id.
+    pub id: String,
+    /// In how many events.
+    pub times: u64,
+    /// The id that was probably meant, where it is another.
+    pub did_you_mean: Option<String>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// A line of the mapping file, and what it would mend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mended {
+    /// The line.
+    pub line: String,
+    /// How many of the ids that were not found it would have made found.
+    pub ids: u64,
+}
+
+impl MatchRate {
+    /// Counts one event.
+    pub fn note(&mut self, lookup: &Lookup) {
+        if lookup.ids.is_empty() {
+            return;
+        }
+        self.events += 1;
+        for (id, found) in &lookup.ids {
+            self.seen += 1;
+            if *found {
+                self.matched += 1;
+            } else {
+                self.miss(id, lookup.kind);
+            }
+        }
+    }
+
+    fn miss(&mut self, id: &str, kind: Option<ContentType>) {
+        let short: String = id.chars().take(super::ID_CHARS_MAX).collect();
+        let key = (short, kind);
+        let mut inherited = 0;
+        if self.missed.len() >= TRACKED_MAX && !self.missed.contains_key(&key) {
+            let rarest = self.missed.iter().min_by_key(|(_, times)| **times);
+            if let Some((rarest, times)) = rarest.map(|(key, times)| (key.clone(), *times)) {
+                self.missed.remove(&rarest);
+                inherited = times;
+            }
+        }
+        *self.missed.entry(key).or_insert(inherited) += 1;
+    }
+
+    /// The rate as it is shown, with at most `worst` ids, and hints where a catalogue can give them.
+    #[must_use]
+    pub fn report(&self, catalog: Option<&Catalog>, worst: usize) -> RateReport {
+        let Self { events, seen, matched, ref missed } = *self;
+        let permille = (matched * 1_000).checked_div(seen);
+        let rate = permille.map(|n| Amount::new(i64::try_from(n).unwrap_or_default(), 1));
+        let mut all: Vec<_> = missed.iter().collect();
+        all.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
+        let mut mends: BTreeMap<String, u64> = BTreeMap::new();
+        let mut shown = Vec::new();
+        for ((id, kind), times) in all {
+            let meant = catalog.and_then(|catalog| catalog.suggestion(*kind, id));
+            if let Some(line) = meant.as_ref().and_then(|meant| meant.mend.line()) {
+                *mends.entry(line).or_default() += times;
+            }
+            if shown.len() < worst {
+                let other = meant.as_ref().filter(|meant| *meant.id != **id);
+                shown.push(Missed {
+                    id: json::shortened(id).into_owned(),
+                    times: *times,
+                    did_you_mean: other.map(|meant| json::shortened(&meant.id).into_owned()),
+                    help: meant.map(|meant| meant.help()),
+                });
+            }
+        }
+        let mut mends: Vec<Mended> =
+            mends.into_iter().map(|(line, ids)| Mended { line, ids }).collect();
+        mends.sort_by_key(|mended| std::cmp::Reverse(mended.ids));
+        mends.truncate(worst);
+        RateReport {
+            events,
+            seen,
+            matched,
+            rate_percent: rate,
+            good: (seen > 0).then_some(matched * 100 >= seen * GOOD_PERCENT),
+            worst: shown,
+            mends,
+        }
+    }
+}
