@@ -85,6 +85,7 @@ pub fn admin(api: Api) -> Router {
         .route("/admin/v1/books", get(admin::books))
         .route("/admin/v1/mapping", get(mapping::mapping))
         .route("/metrics", get(metrics::metrics))
+        .route("/admin/v1/catalog", get(admin::catalog))
         .route("/admin/v1/import", post(admin::import))
         .route("/admin/v1/decide", post(admin::decide))
         .route("/admin/v1/replay", post(admin::replay))

@@ -9,6 +9,7 @@ mod answer;
 pub mod import;
 mod live;
 pub mod replay;
+mod matching;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use secrecy::SecretString;
 
 pub use answer::{Captured, RemovedAnswer, SignedUp};
 pub use live::{InForce, LiveMapping, RefusedFile};
+pub use matching::CatalogReport;
+
+use matching::{Matching, looked_up};
 
 use crate::clock::Clock;
 use crate::config::Users;
@@ -98,13 +102,14 @@ pub struct Intake {
     store: Store,
     clock: Clock,
     datasets: BTreeMap<DatasetName, DatasetKey>,
+    matching: Matching,
 }
 
 impl Intake {
     /// The way into this store.
     #[must_use]
     pub fn new(store: Store, clock: Clock, datasets: BTreeMap<DatasetName, DatasetKey>) -> Self {
-        Self { store, clock, datasets }
+        Self { store, clock, datasets, matching: Matching::default() }
     }
 
     /// Takes a capture. What it answers is on stable storage.
@@ -207,6 +212,12 @@ impl Intake {
         Ok(RemovedAnswer(removed))
     }
 
+    /// How many ids of the events the catalogues of these projects have.
+    #[must_use]
+    pub fn match_rates(&self, projects: &[Project]) -> Vec<CatalogReport> {
+        self.matching.report(projects)
+    }
+
     /// Releases payments whose user became known before a crash. Returns how many.
     ///
     /// # Errors
@@ -239,10 +250,12 @@ impl Intake {
         let users = self.users(project.project, ids.collect()).await?;
         let mut entries = Vec::with_capacity(payments.len());
         let mut decisions = Vec::with_capacity(payments.len());
+        let mut lookups = Vec::with_capacity(payments.len());
         for ((_, payment, findings), user) in payments.iter().zip(&users) {
             let mut decision = decided(project, payment, user.as_deref(), now);
             // What was found while reading belongs to the record: a story should have it too.
             decision.findings.extend(findings.clone());
+            lookups.push(looked_up(&mut decision));
             let json = answer::decision_json(&decision);
             let held = decision.verdict == Verdict::Hold;
             let new = self.new_payment(project.project, payment, (decision, json.clone()));
@@ -254,6 +267,10 @@ impl Intake {
             });
         }
         let entered = self.store.enter(entries).await?;
+        let looked_up = entered.iter().zip(&lookups).filter_map(|(entered, lookup)| {
+            lookup.as_ref().filter(|_| matches!(entered, Entered::New))
+        });
+        looked_up.for_each(|lookup| self.matching.note(project, lookup));
         Ok(entered.into_iter().zip(decisions).collect())
     }
 
@@ -270,14 +287,18 @@ impl Intake {
         };
         let users = self.users(project.project, vec![held.user_id]).await?;
         let user = users.first().and_then(Option::as_deref);
-        let decision = decided(project, &payment, user, self.clock.now());
+        let mut decision = decided(project, &payment, user, self.clock.now());
         if decision.verdict == Verdict::Hold {
             return Ok(None);
         }
+        let lookup = looked_up(&mut decision);
         // What was found while the payment was read belongs to its record.
         let json = answer::with_findings(&answer::decision_json(&decision), &held.decision);
         let new = self.new_payment(project.project, &payment, (decision, json.clone()));
         let entered = self.store.release(held.id, new).await?;
+        if let (Some(lookup), Some(Entered::New)) = (&lookup, &entered) {
+            self.matching.note(project, lookup);
+        }
         Ok(entered.and_then(|entered| answered(&payment, &json, &entered)))
     }
 

@@ -21,6 +21,7 @@ use crate::core::json::shortened;
 use crate::core::names::one_of;
 use crate::core::payment::PaymentType;
 use crate::core::time::Timestamp;
+use crate::intake::CatalogReport;
 use crate::intake::import::{self, Imported};
 use crate::intake::replay::Replay;
 use crate::store::PaymentStory;
@@ -92,6 +93,17 @@ pub(super) async fn books(State(api): State<Api>) -> Response {
         Ok(books) => answer::json(StatusCode::OK, &books),
         Err(_) => answer::unavailable("The store does not answer."),
     }
+}
+
+#[derive(Serialize)]
+struct Catalogs {
+    datasets: Vec<CatalogReport>,
+}
+
+/// `GET /admin/v1/catalog`: how many ids of the events the catalogues have, since the start.
+pub(super) async fn catalog(State(api): State<Api>) -> Response {
+    let datasets = api.shared.intake.match_rates(&api.shared.projects);
+    answer::json(StatusCode::OK, &Catalogs { datasets })
 }
 
 #[derive(Deserialize)]

@@ -55,6 +55,7 @@ pub(crate) struct Plan {
     project: String,
     dataset: String,
     mapping: String,
+    feed: String,
 }
 
 impl Default for Plan {
@@ -63,6 +64,7 @@ impl Default for Plan {
             project: String::new(),
             dataset: String::new(),
             mapping: include_str!("../../mappings/commerce.toml").to_owned(),
+            feed: String::new(),
         }
     }
 }
@@ -83,6 +85,13 @@ impl Plan {
     /// Another mapping file.
     pub(crate) fn mapping(mut self, text: &str) -> Self {
         text.clone_into(&mut self.mapping);
+        self
+    }
+
+    /// A product feed, and the line of the mapping file that names it.
+    pub(crate) fn feed(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.feed);
+        self.mapping.push_str("\n[catalog]\nfeed = \"feed.csv\"\n");
         self
     }
 
@@ -119,6 +128,7 @@ impl Plan {
         HashMap::from([
             (folder.join("tillpost.toml"), config),
             (folder.join("mapping.toml"), self.mapping.clone()),
+            (folder.join("feed.csv"), self.feed.clone()),
         ])
     }
 }
