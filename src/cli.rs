@@ -3,6 +3,7 @@
 //! In: arguments. Out: data on stdout, words on stderr, and an exit code: 0 good, 1 the thing
 //! looked at has errors, 2 the call or the configuration is wrong. Each command is one file.
 
+mod catalog;
 mod check;
 mod decide;
 mod difference;
@@ -38,6 +39,7 @@ enum Command {
     Test(test::Arguments),
     Decide(decide::Arguments),
     Explain(explain::Arguments),
+    Catalog(catalog::Arguments),
     Trace(trace::Arguments),
     Import(import::Arguments),
     Replay(replay::Arguments),
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Catalog(arguments) => catalog::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),

@@ -131,7 +131,7 @@ fn configured(path: &Path, name: Option<&str>) -> Result<Table, Ended> {
 
 /// The bodies of an object, an array, or lines. What is none of these is handed on as it is, so
 /// that reading it says what is wrong.
-fn bodies(bytes: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn bodies(bytes: &[u8]) -> Vec<Vec<u8>> {
     match json::read(bytes) {
         Ok(Json::Array(items)) => items.iter().map(|item| item.to_string().into_bytes()).collect(),
         Ok(_) => vec![bytes.to_vec()],

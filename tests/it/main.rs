@@ -14,6 +14,7 @@ mod program;
 mod books;
 mod canary;
 mod capture;
+mod catalog;
 mod commands;
 mod crash;
 mod forwarding;
