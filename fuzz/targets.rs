@@ -5,11 +5,16 @@
 
 #![allow(unreachable_pub, reason = "of two programs that use this file, one needs it public")]
 
+use std::io;
+use std::path::Path;
+
+use tillpost::config::{World, feed};
+use tillpost::core::catalog::ID_CHARS_MAX;
 use tillpost::core::decide::{Case, Verdict, decide};
 use tillpost::core::finding::At;
 use tillpost::core::json;
 use tillpost::core::mapping::{Datasets, Mapping, compile};
-use tillpost::core::meta::answer;
+use tillpost::core::meta::{ContentType, answer};
 use tillpost::core::money::Currency;
 use tillpost::core::payment;
 use tillpost::core::signup::{read_removal, read_signup};
@@ -103,4 +108,37 @@ pub fn mapping(bytes: &[u8]) {
     let body = json::read(body).expect("JSON");
     let payment = payment::read(body, now).value.expect("a payment");
     judge(&compiled, &payment, now);
+}
+
+/// A product feed of any format: it cannot be read, or every row is a product or is counted.
+pub fn feed(bytes: &[u8]) {
+    for name in ["feed.csv", "feed.tsv", "feed"] {
+        let world = OneFile(bytes.to_vec());
+        let Ok((catalog, report)) = feed::read(Path::new(name), None, &world) else { continue };
+        assert_eq!(catalog.products(), report.products);
+        let troubled: u64 = report.troubles.iter().map(|trouble| trouble.rows).sum();
+        assert!(report.rows <= report.products as u64 + troubled, "{report:?}");
+        let id: String = String::from_utf8_lossy(bytes).chars().take(ID_CHARS_MAX).collect();
+        for kind in [None, Some(ContentType::Product), Some(ContentType::ProductGroup)] {
+            let meant = catalog.suggestion(kind, &id);
+            assert!(meant.is_none_or(|meant| meant.help().len() < 2_000), "a hint is a sentence");
+        }
+    }
+}
+
+/// A world of one file.
+struct OneFile(Vec<u8>);
+
+impl World for OneFile {
+    fn file(&self, _: &Path) -> io::Result<String> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn open(&self, _: &Path) -> io::Result<Box<dyn io::Read>> {
+        Ok(Box::new(io::Cursor::new(self.0.clone())))
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
 }

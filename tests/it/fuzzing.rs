@@ -34,3 +34,8 @@ fn answers() {
 fn mappings() {
     play("mapping", targets::mapping);
 }
+
+#[test]
+fn feeds() {
+    play("feed", targets::feed);
+}

@@ -136,3 +136,18 @@ fn a_record_without_end_does_not_fill_the_memory() {
     let text = format!("id,title\na,\"{}\"\nb,c\n", "x".repeat(max - 65_536));
     assert_eq!(read_as("f.csv", text.as_bytes(), None).expect("a table").1.products, 2);
 }
+
+#[test]
+fn a_feed_may_be_as_large_as_its_maximum_and_not_a_byte_more() {
+    for (whole, record, bytes, fault) in
+        [(10, 10, 10, None), (10, 100, 11, Some("4 GiB")), (100, 10, 11, Some("5 MiB"))]
+    {
+        let source = Box::new(io::Cursor::new(vec![b'x'; bytes]));
+        let read = Metered::new(source, Meter::new(whole, record)).read_to_end(&mut Vec::new());
+        let said = read.err().map(|error| error.to_string());
+        assert_eq!(said.is_some(), fault.is_some(), "{bytes}");
+        assert!(said.unwrap_or_default().contains(fault.unwrap_or_default()), "{bytes}");
+    }
+    assert_eq!(FEED_BYTES_MAX >> 30, 4, "the sentence says so");
+    assert_eq!(RECORD_BYTES_MAX >> 20, 5);
+}
