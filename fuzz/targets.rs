@@ -127,6 +127,7 @@ pub fn feed(bytes: &[u8]) {
 }
 
 /// A world of one file.
+#[derive(Debug)]
 struct OneFile(Vec<u8>);
 
 impl World for OneFile {

@@ -8,8 +8,8 @@
 mod answer;
 pub mod import;
 mod live;
-pub mod replay;
 mod matching;
+pub mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -270,7 +270,7 @@ impl Intake {
         let looked_up = entered.iter().zip(&lookups).filter_map(|(entered, lookup)| {
             lookup.as_ref().filter(|_| matches!(entered, Entered::New))
         });
-        looked_up.for_each(|lookup| self.matching.note(project, lookup));
+        looked_up.for_each(|lookup| self.matching.note(project.project, lookup));
         Ok(entered.into_iter().zip(decisions).collect())
     }
 
@@ -297,7 +297,7 @@ impl Intake {
         let new = self.new_payment(project.project, &payment, (decision, json.clone()));
         let entered = self.store.release(held.id, new).await?;
         if let (Some(lookup), Some(Entered::New)) = (&lookup, &entered) {
-            self.matching.note(project, lookup);
+            self.matching.note(project.project, lookup);
         }
         Ok(entered.and_then(|entered| answered(&payment, &json, &entered)))
     }

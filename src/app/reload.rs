@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::config::{self, World};
+use crate::config::{self, FeedStamp, World};
 use crate::core::finding::{At, Code, Finding, Findings, placed};
 use crate::core::mapping::{DatasetName, Datasets, MappingVersion};
 use crate::intake::{LiveMapping, RefusedFile};
@@ -30,29 +30,35 @@ pub(super) struct Reload {
     pub(super) clock: Clock,
 }
 
-/// What a look saw of one file: its text, or why there is none.
+/// What a look saw of one file: its text and the feed that the table in force names, or why there
+/// is no text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Seen {
-    Text(MappingVersion),
+    Text(MappingVersion, Option<FeedStamp>),
     Unreadable(String),
 }
 
 /// What was seen of one file so far.
 struct Sight {
+    /// What is in force.
+    in_force: Seen,
     /// The last that was acted upon.
     settled: Seen,
     /// What the last look saw.
     last: Seen,
 }
 
+impl Sight {
+    fn of(seen: Seen) -> Self {
+        Self { in_force: seen.clone(), settled: seen.clone(), last: seen }
+    }
+}
+
 impl Reload {
     /// Looks for ever.
     pub(super) async fn run(self) {
-        let known = |file: &LiveMapping| {
-            let seen = Seen::Text(file.mapping().version().clone());
-            Sight { settled: seen.clone(), last: seen }
-        };
-        let mut sights: Vec<Sight> = self.files.iter().map(known).collect();
+        let mut sights: Vec<Sight> =
+            self.files.iter().map(|file| Sight::of(self.in_force(file))).collect();
         let this = Arc::new(self);
         loop {
             this.clock.sleep_millis(LOOK_MILLIS).await;
@@ -71,40 +77,59 @@ impl Reload {
         }
     }
 
+    /// What is in force of a file, as a look would see it.
+    fn in_force(&self, file: &LiveMapping) -> Seen {
+        let mapping = file.mapping();
+        let stamp = config::feed_stamp(file.path(), &mapping, &*self.world);
+        Seen::Text(mapping.version().clone(), stamp)
+    }
+
     fn look(&self, file: &LiveMapping, sight: &mut Sight) {
-        let read = self.world.file(file.path());
-        let seen = match &read {
-            Ok(text) => Seen::Text(MappingVersion::of(text)),
+        let seen = match self.world.file(file.path()) {
+            Ok(text) => {
+                let stamp = config::feed_stamp(file.path(), &file.mapping(), &*self.world);
+                Seen::Text(MappingVersion::of(&text), stamp)
+            }
             Err(error) => Seen::Unreadable(error.to_string()),
         };
         if seen == sight.settled || seen != sight.last {
             sight.last = seen;
             return;
         }
-        sight.settled = seen.clone();
-        match (read, seen) {
-            (Ok(text), Seen::Text(version)) => self.take(file, text, version),
-            (_, Seen::Text(_) | Seen::Unreadable(_)) => self.unreadable(file),
+        sight.settled = seen;
+        match &sight.settled {
+            Seen::Text(version, _) if sight.settled == sight.in_force => {
+                file.restored();
+                telemetry::mapping_restored(file.path(), version);
+            }
+            Seen::Text(version, _) => {
+                if self.take(file, version) {
+                    // Another text may name another feed.
+                    *sight = Sight::of(self.in_force(file));
+                }
+            }
+            Seen::Unreadable(_) => self.unreadable(file),
         }
     }
 
-    /// A text that has come to rest: it is taken if it can be.
-    fn take(&self, file: &LiveMapping, text: String, version: MappingVersion) {
-        let now = self.clock.now();
-        let in_force = file.mapping();
-        if *in_force.version() == version {
-            file.restored();
-            return telemetry::mapping_restored(file.path(), &version);
-        }
-        let (mapping, report) =
-            config::compiled(file.path(), text, Datasets::Known(&self.datasets));
-        match mapping {
-            Some(mapping) => {
-                file.take(mapping, now);
-                telemetry::mapping_taken(file.path(), (in_force.version(), &version));
+    /// Takes a text that has come to rest, and its feed, if it can be taken.
+    fn take(&self, file: &LiveMapping, version: &MappingVersion) -> bool {
+        let datasets = Datasets::Known(&self.datasets);
+        let old = file.mapping();
+        match config::mapping_file(file.path(), datasets, &*self.world) {
+            Ok((Some(mapping), _)) => {
+                telemetry::mapping_taken(file.path(), (old.version(), mapping.version()));
+                file.take(mapping, self.clock.now());
+                return true;
             }
-            None => self.refuse(file, Some(version), (&report.findings, &report.text)),
+            Ok((None, report)) => {
+                let found = (&report.findings, report.text.as_str());
+                self.refuse(file, Some(version.clone()), found);
+            }
+            // It was there a moment ago.
+            Err(_) => self.unreadable(file),
         }
+        false
     }
 
     fn unreadable(&self, file: &LiveMapping) {
@@ -137,13 +162,13 @@ mod tests {
     use crate::core::mapping::compile;
     use crate::core::time::Timestamp;
 
-    /// One file, and what each look at it finds.
-    #[derive(Debug)]
-    struct Looks(Mutex<Vec<Option<&'static str>>>);
+    /// One file, and what stands in it at this moment.
+    #[derive(Debug, Default)]
+    struct OneFile(Mutex<Option<&'static str>>);
 
-    impl World for Looks {
+    impl World for OneFile {
         fn file(&self, _: &Path) -> io::Result<String> {
-            let text = self.0.lock().expect("no test panics inside").pop().flatten();
+            let text = *self.0.lock().expect("no test panics inside");
             text.map(str::to_owned).ok_or_else(|| io::ErrorKind::NotFound.into())
         }
 
@@ -164,15 +189,16 @@ mod tests {
         let mapping = compile(ONE, Datasets::Any).0.expect("a mapping");
         let now = Timestamp::from_seconds(0);
         let file = LiveMapping::new(Path::new("m.toml"), mapping, now);
+        let world = Arc::new(OneFile::default());
         let reload = Reload {
             files: vec![file.clone()],
             datasets: DatasetName::read("a").into_iter().collect(),
-            world: Arc::new(Looks(Mutex::new(looks.iter().rev().copied().collect()))),
+            world: world.clone(),
             clock: Clock::Frozen(FrozenClock::at(now)),
         };
-        let seen = Seen::Text(MappingVersion::of(ONE));
-        let mut sight = Sight { settled: seen.clone(), last: seen };
-        for _ in looks {
+        let mut sight = Sight::of(reload.in_force(&file));
+        for text in looks {
+            *world.0.lock().expect("no test panics inside") = *text;
             reload.look(&file, &mut sight);
         }
         let in_force = file.look();

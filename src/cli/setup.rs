@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::{ConfigArgument, Ended, terminal};
-use crate::config::{self, Config, FileReport, Report, World};
+use crate::config::{self, Config, FeedStamp, FileReport, Report, System, World};
 use crate::core::finding::Severity;
 use crate::core::finding::render::Colour;
 use crate::core::mapping::{Datasets, Mapping};
@@ -170,11 +170,11 @@ impl World for BuiltIn {
 
     // Only mapping files have a stand-in.
     fn open(&self, path: &Path) -> io::Result<Box<dyn io::Read>> {
-        config::System.open(path)
+        System.open(path)
     }
 
-    fn stamp(&self, path: &Path) -> Option<config::FeedStamp> {
-        config::System.stamp(path)
+    fn stamp(&self, path: &Path) -> Option<FeedStamp> {
+        System.stamp(path)
     }
 
     fn variable(&self, name: &str) -> Option<String> {

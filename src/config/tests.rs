@@ -272,6 +272,7 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 /// A mapping file beside its feed, if there is one.
+#[derive(Debug)]
 struct WithFeed(Option<&'static str>);
 
 impl World for WithFeed {

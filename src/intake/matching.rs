@@ -58,7 +58,7 @@ impl Matching {
     }
 
     fn of_project(&self, project: &Project) -> Vec<CatalogReport> {
-        let mapping = &project.mapping;
+        let mapping = project.mapping.mapping();
         let Some(feed) = mapping.feed() else { return Vec::new() };
         let catalog = mapping.catalog();
         let of_dataset = |dataset: &DatasetName| {

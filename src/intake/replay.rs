@@ -8,7 +8,9 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::matching::looked_up;
 use super::{Intake, Project, answer, decided, read};
+use crate::core::catalog::rate::Lookup;
 use crate::core::decide::{Decision, EventSummary, Reason, Verdict};
 use crate::core::finding::Findings;
 use crate::core::payment::{PaymentId, PaymentType};
@@ -78,6 +80,9 @@ pub struct DecidedNow {
     pub findings: Findings,
 }
 
+/// A payment that has become sendable, and what was looked up for it.
+type Change = (DecidedAnew, Option<Lookup>);
+
 impl DecidedNow {
     fn of(decision: &Decision) -> Self {
         let events: Vec<EventSummary<'_>> = decision.events.iter().map(EventSummary::of).collect();
@@ -113,21 +118,24 @@ impl Intake {
         let next = found.last().map(|last| last.seq).filter(|_| found.len() == PAGE);
         let now = self.clock.now();
         let mut payments = Vec::with_capacity(found.len());
-        let mut anew = Vec::new();
+        let (mut anew, mut sendable) = (Vec::new(), Vec::new());
         for unsent in found {
             let of = projects.iter().find(|project| project.key == unsent.project);
             let Some(project) = of else { continue };
             let Some((payment, change)) = self.again(project, unsent, now).await? else { continue };
-            if let Some(change) = change.filter(|_| !replay.dry_run) {
-                anew.push((payments.len(), change));
+            if let Some((change, lookup)) = change.filter(|_| !replay.dry_run) {
+                anew.push(change);
+                sendable.push((payments.len(), project, lookup));
             }
             payments.push(payment);
         }
-        let (places, changes): (Vec<usize>, Vec<DecidedAnew>) = anew.into_iter().unzip();
-        if !changes.is_empty() {
-            let done = self.store.decide_anew(changes, now).await?;
-            for (place, done) in places.into_iter().zip(done) {
+        if !anew.is_empty() {
+            let done = self.store.decide_anew(anew, now).await?;
+            for ((place, project, lookup), done) in sendable.into_iter().zip(done) {
                 payments[place].sent = done;
+                if let Some(lookup) = lookup.filter(|_| done) {
+                    self.matching.note(project, &lookup);
+                }
             }
         }
         Ok(Replayed { payments, next })
@@ -140,13 +148,13 @@ impl Intake {
         project: &Project,
         unsent: UnsentPayment,
         now: Timestamp,
-    ) -> Result<Option<(ReplayedPayment, Option<DecidedAnew>)>, StoreError> {
+    ) -> Result<Option<(ReplayedPayment, Option<Change>)>, StoreError> {
         let ruled = project.ruled();
         let arrival = ruled.arrival(unsent.received_at);
         let Ok((payment, _)) = read(unsent.capture.as_bytes(), arrival) else { return Ok(None) };
         let users = self.users(project, vec![payment.user_id.as_str().to_owned()]).await?;
         let user = users.first().and_then(Option::as_deref);
-        let decision = decided(&ruled, &payment, user, now);
+        let mut decision = decided(&ruled, &payment, user, now);
         let replayed = ReplayedPayment {
             project: project.name.clone(),
             payment_id: payment.payment_id.as_ref().map(PaymentId::as_str).map(str::to_owned),
@@ -159,10 +167,11 @@ impl Intake {
         if decision.verdict != Verdict::Forward {
             return Ok(Some((replayed, None)));
         }
+        let lookup = looked_up(&mut decision);
         let json = answer::with_reading(&answer::decision_json(&decision), &unsent.decision);
         let deliveries = self.deliveries(decision);
         let UnsentPayment { seq, decision: former, .. } = unsent;
         let change = DecidedAnew { seq, former, decision: json, deliveries };
-        Ok(Some((replayed, Some(change))))
+        Ok(Some((replayed, Some((change, lookup)))))
     }
 }

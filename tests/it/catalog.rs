@@ -62,6 +62,17 @@ async fn a_service_starts_without_a_feed_that_cannot_be_used() {
     assert_eq!(answer.body["data"]["verdict"], "forward", "{}", answer.body);
     let rate = engine.admin("/admin/v1/catalog").await.body["datasets"][0].clone();
     assert_eq!((&rate["loaded"], &rate["seen"]), (&json!(false), &json!(0)), "{rate}");
+    // Once the feed can be read, it is.
+    engine.edit("feed.csv", Some(FEED));
+    engine.mapping_until(|mapping| mapping["reloads"] == 1).await;
+    engine.purchase("666", "B").await;
+    let rate = engine.admin("/admin/v1/catalog").await.body["datasets"][0].clone();
+    assert_eq!((&rate["products"], &rate["matched"]), (&json!(2), &json!(1)), "{rate}");
+    // A feed that is gone, or half written, takes the catalogue from nobody.
+    engine.edit("feed.csv", None);
+    engine.mapping_until(|mapping| !mapping["refused"].is_null()).await;
+    let rate = engine.admin("/admin/v1/catalog").await.body["datasets"][0].clone();
+    assert_eq!(rate["products"], 2, "{rate}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tillpost::app::{App, StartError};
 use tillpost::clock::{Clock, FrozenClock};
-use tillpost::config::{self, Config, World};
+use tillpost::config::{self, Config, FeedStamp, World};
 use tillpost::core::time::Timestamp;
 use tillpost::sandbox::{self, Sandbox, Script, Settings};
 use tillpost::store::{Books, Store, StoreError};
@@ -148,6 +148,11 @@ impl World for Files {
         self.lock().get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn stamp(&self, path: &Path) -> Option<FeedStamp> {
+        let bytes = u64::try_from(self.lock().get(path)?.len()).ok()?;
+        Some(FeedStamp { modified: None, bytes })
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         match name {
             "KEY" => Some(KEY.to_owned()),
@@ -226,7 +231,12 @@ impl Engine {
 
     /// Writes the mapping file; `None` deletes it.
     pub(crate) fn edit_mapping(&self, text: Option<&str>) {
-        let path = self.folder.path().join("mapping.toml");
+        self.edit("mapping.toml", text);
+    }
+
+    /// Writes a file of the story's folder; `None` deletes it.
+    pub(crate) fn edit(&self, name: &str, text: Option<&str>) {
+        let path = self.folder.path().join(name);
         let mut files = self.files.lock();
         match text {
             Some(text) => files.insert(path, text.to_owned()),

@@ -11,6 +11,7 @@ use super::*;
 use crate::core::catalog::Problem;
 use crate::core::meta::ContentType;
 
+#[derive(Debug)]
 struct Files(HashMap<PathBuf, Vec<u8>>);
 
 impl World for Files {
