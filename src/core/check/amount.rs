@@ -13,7 +13,9 @@ use super::Evidence;
 use crate::core::finding::{Code, Finding};
 
 pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
-    let Some((value, amount)) = evidence.sent.value.zip(evidence.amount) else {
+    // A rule with `send_revenue = false` sends neither.
+    let sent = evidence.sent.value.and(evidence.custom_data.value);
+    let Some((value, amount)) = sent.zip(evidence.amount) else {
         return Vec::new();
     };
     let of_value = evidence.custom_data.currency;

@@ -24,7 +24,8 @@ pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
 
 fn value(evidence: Evidence<'_>) -> Option<Finding> {
     let custom_data = evidence.custom_data;
-    let value = evidence.sent.value?;
+    // A rule with `send_revenue = false` sends no value that could differ.
+    let value = evidence.sent.value.and(custom_data.value)?;
     let sum = total(&custom_data.contents)?;
     let tolerance = tolerance(pieces(&custom_data.contents)?, custom_data.currency);
     let off = (value.decimal() - sum).abs();
