@@ -178,6 +178,11 @@ impl<'t, 'i> Table<'t, 'i> {
         findings.push(finding.help(help));
     }
 
+    /// The keys of the table that somebody has asked for.
+    pub fn known(&self) -> impl Iterator<Item = Placed<&'t str>> {
+        self.entries().map(|(key, _)| key).filter(|key| self.asked.contains(&key.value))
+    }
+
     /// Ends the reading: every key that nobody asked for is a finding.
     pub fn finish(self, findings: &mut Findings) {
         for (key, _) in self.entries().filter(|(key, _)| !self.asked.contains(&key.value)) {

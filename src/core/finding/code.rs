@@ -130,9 +130,13 @@ codes! {
     MappingPath = "M411" Error "a path or template names nothing in a payment",
     MappingUnreachable = "M412" Error "a rule can never be reached",
     MappingUnsendable = "M413" Error "the event of a rule would always be refused",
+    MappingContradiction = "M414" Error "two rules contradict each other",
+    MappingNoEffect = "M415" Warning "a setting has no effect",
     FeedUnreadable = "M416" Error "the product feed cannot be read",
     FeedRows = "M417" Warning "rows of the product feed cannot be used",
     FeedEmpty = "M418" Error "the product feed has no usable product",
+    MappingTest = "M420" Warning "a test of the file can never be met, or shows nothing",
+    MappingPersonal = "M421" Error "a rule reads or names a person's field",
 
     ConfigSyntax = "C501" Error "tillpost.toml is not TOML",
     ConfigKey = "C502" Error "a key is not known here",

@@ -3,7 +3,10 @@
 //! In: the text, and the datasets that exist where that is known. Out: a mapping, unless an error
 //! forbids it, and findings with their place. Nothing here reads a file.
 
+
+mod expectations;
 mod feed;
+mod lint;
 mod names;
 mod rules;
 mod settings;
@@ -18,10 +21,10 @@ use settings::Settings;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{DatasetName, Mapping, MappingVersion, Rule};
+use super::{Action, DatasetName, Mapping, MappingVersion, Rule};
 use crate::core::customer::CountryCode;
-use crate::core::finding::render::line_and_column;
 use crate::core::finding::{At, Code, Finding, Findings};
+use crate::core::meta::ActionSource;
 use crate::core::names::{one_of, suggestion};
 use crate::core::payment::PaymentType;
 use crate::core::toml_reader::{Codes, Placed, Table, parse, settled};
@@ -55,7 +58,7 @@ pub fn compile(source: &str, datasets: Datasets<'_>) -> (Option<Mapping>, Findin
     version(&mut file, &mut findings);
     file.text("description", &mut findings);
     let mut compiler = Compiler {
-        source,
+        lines: source.match_indices('\n').map(|(at, _)| at).collect(),
         datasets,
         defaults: Settings::default(),
         default_country: None,
@@ -64,7 +67,9 @@ pub fn compile(source: &str, datasets: Datasets<'_>) -> (Option<Mapping>, Findin
     compiler.defaults(&mut file);
     let payments = compiler.payments(&mut file);
     let events = compiler.events(&mut file);
-    let tests = compiler.tests(&mut file);
+    let rules = payments.iter().flatten().chain(events.values());
+    compiler.defaults_without_effect(&mut file, rules.clone());
+    let tests = compiler.tests(&mut file, rules);
     let default_country = compiler.default_country;
     let mut findings = compiler.findings;
     let feed = feed::read(&mut file, &mut findings);
@@ -96,7 +101,8 @@ fn one_or_many<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> &'v [Spanned<DeValue<
 }
 
 struct Compiler<'d> {
-    source: &'d str,
+    /// Where each line ends. A file of thousands of rules is not counted through for each.
+    lines: Vec<usize>,
     datasets: Datasets<'d>,
     defaults: Settings,
     default_country: Option<CountryCode>,
@@ -105,7 +111,7 @@ struct Compiler<'d> {
 
 impl Compiler<'_> {
     fn line(&self, span: &Range<usize>) -> usize {
-        line_and_column(self.source, span.start).0
+        self.lines.partition_point(|end| *end < span.start) + 1
     }
 
     fn say(&mut self, code: Code, span: Range<usize>, says: String, help: &str) {
@@ -120,6 +126,28 @@ impl Compiler<'_> {
         }
     }
 
+    /// A default that no rule of the file lets count.
+    fn defaults_without_effect<'r>(
+        &mut self,
+        file: &mut Table<'_, '_>,
+        mut rules: impl Iterator<Item = &'r Rule>,
+    ) {
+        let is_app = |rule: &Rule| match &rule.action {
+            Action::Forward(forward) => forward.action_source == ActionSource::App,
+            Action::Withhold { .. } => false,
+        };
+        let setting = file.get("defaults").and_then(|value| {
+            value.get_ref().as_table().and_then(|table| table.get("without_device"))
+        });
+        if let Some(setting) = setting
+            && !self.findings.has_error()
+            && !rules.any(is_app)
+        {
+            let says = "`without_device` has no effect: no rule has action_source = \"app\"";
+            self.no_effect(setting.span(), says, "set action_source = \"app\", or leave it out");
+        }
+    }
+
     fn payments(&mut self, file: &mut Table<'_, '_>) -> [Vec<Rule>; PaymentType::ALL.len()] {
         let mut rules = [const { Vec::new() }; PaymentType::ALL.len()];
         if file.get("payments").is_none() {
@@ -129,7 +157,9 @@ impl Compiler<'_> {
         let Some(table) = file.table("payments", &mut self.findings) else { return rules };
         for (key, value) in table.entries() {
             match PaymentType::read(key.value) {
-                Some(payment_type) => rules[payment_type as usize] = self.rules(&key, value),
+                Some(payment_type) => {
+                    rules[payment_type as usize] = self.rules(Some(payment_type), &key, value);
+                }
                 None => self.unknown_type(&key),
             }
         }
@@ -152,7 +182,7 @@ impl Compiler<'_> {
         };
         let mut events = BTreeMap::new();
         for (key, value) in table.entries() {
-            let rules = self.rules(&key, value);
+            let rules = self.rules(None, &key, value);
             if rules.len() > 1 {
                 let says = format!("`{}` has several rules; an event has one", key.value);
                 self.say(Code::MappingKind, key.span, says, "write one line, without `when`");

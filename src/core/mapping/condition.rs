@@ -3,11 +3,12 @@
 //! In: a payment. Out: yes or no, and for the story which part said no. All parts must hold. There
 //! is deliberately no "or": a list of rules says it better.
 
-use rust_decimal::Decimal;
+pub mod reach;
 
-use super::path::{Found, Path, View};
+use super::path::{Found, Path, Root, View};
 use crate::core::json::Json;
 use crate::core::money::Amount;
+use crate::core::payment::PaymentStatus;
 
 /// All that must hold for a rule.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -73,10 +74,12 @@ impl When {
         })
     }
 
-    /// A part that nothing can fulfil.
+    /// Whether the condition leaves payments of this status.
     #[must_use]
-    pub fn impossible(&self) -> Option<&Part> {
-        self.0.iter().find(|part| part.is_impossible())
+    pub fn takes(&self, status: PaymentStatus) -> bool {
+        let mut parts = self.0.iter().filter(|part| part.path.root() == Root::Status);
+        let found = Some(Found::Text(status.as_str()));
+        parts.all(|part| part.tests.iter().all(|test| test.holds(found)))
     }
 }
 
@@ -90,24 +93,16 @@ impl Part {
     fn implies(&self, wanted: &Test) -> bool {
         self.tests.iter().any(|test| test.implies(wanted))
     }
-
-    fn is_impossible(&self) -> bool {
-        let bounds = || self.tests.iter().map(Test::bounds);
-        let least = bounds().filter_map(|(least, _)| least).max();
-        let most = bounds().filter_map(|(_, most)| most).min();
-        let crossed = least.zip(most).is_some_and(|(least, most)| least > most);
-        let absent = self.tests.contains(&Test::Exists(false)) && self.tests.len() > 1;
-        crossed || absent || self.tests.contains(&Test::OneOf(Vec::new()))
-    }
 }
 
 impl Test {
-    /// The least and the most that a value may be.
-    fn bounds(&self) -> (Option<Decimal>, Option<Decimal>) {
+    /// The values that are named.
+    #[must_use]
+    pub fn literals(&self) -> &[Literal] {
         match self {
-            Self::AtLeast(least) => (Some(least.decimal()), None),
-            Self::AtMost(most) => (None, Some(most.decimal())),
-            Self::Equals(_) | Self::OneOf(_) | Self::Exists(_) => (None, None),
+            Self::Equals(literal) => std::slice::from_ref(literal),
+            Self::OneOf(literals) => literals,
+            Self::AtLeast(_) | Self::AtMost(_) | Self::Exists(_) => &[],
         }
     }
 
@@ -267,19 +262,6 @@ mod tests {
             (amount(vec![is("7")]), When(vec![part("status", vec![Test::Exists(true)])]), false),
         ] {
             assert_eq!(narrow.implies(&wide), implied, "{narrow:?} {wide:?}");
-        }
-    }
-
-    #[test]
-    fn what_nothing_fulfils_is_known() {
-        for (tests, impossible) in [
-            (vec![Test::AtLeast(number("5")), Test::AtMost(number("4"))], true),
-            (vec![Test::AtLeast(number("5")), Test::AtMost(number("5"))], false),
-            (vec![Test::Exists(false), Test::AtMost(number("5"))], true),
-            (vec![Test::OneOf(Vec::new())], true),
-        ] {
-            let when = When(vec![part("amount", tests.clone())]);
-            assert_eq!(when.impossible().is_some(), impossible, "{tests:?}");
         }
     }
 }

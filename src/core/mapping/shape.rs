@@ -57,6 +57,17 @@ impl Source {
     }
 }
 
+/// As a mapping file writes it, in backticks.
+impl std::fmt::Display for Source {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => write!(formatter, "`{path}`"),
+            Self::Literal(digits) => write!(formatter, "`{digits}`"),
+            Self::OfContents => formatter.write_str("what is made of `contents`"),
+        }
+    }
+}
+
 /// What a parameter is set to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fill {

@@ -48,10 +48,14 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// Whether the template has any place.
+    /// The text of a template without places, its braces single.
     #[must_use]
-    pub fn has_places(&self) -> bool {
-        self.paths().next().is_some()
+    pub fn plain(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [] => Some(""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
     }
 
     /// The only place, where there is nothing else.

@@ -91,8 +91,8 @@ fn a_rule_is_right_or_its_fault_has_a_place() {
             vec![(Code::MappingWord, 5, 43)],
         ),
         (
-            r#"DEFAULT = { event = "Purchase", without_device = "app" }"#,
-            vec![(Code::MappingWord, 5, 50)],
+            r#"DEFAULT = { event = "Purchase", action_source = "app", without_device = "app" }"#,
+            vec![(Code::MappingWord, 5, 73)],
         ),
         (
             r#"DEFAULT = { event = "Purchase", statuses = ["DONE"] }"#,
@@ -324,7 +324,7 @@ fn two_thousand_broken_files_are_refused_with_a_place_or_compile() {
 
 #[test]
 fn every_form_of_the_language_compiles() {
-    let source = include_str!("../../../tests/corpus/mappings/every-form.toml");
+    let source = include_str!("../../../tests/corpus/mappings/v1/every-form.toml");
     assert_eq!(found(source), []);
 }
 
@@ -408,13 +408,19 @@ fn tests_of_a_file_are_read_and_their_faults_have_places() {
     let rule = "DEFAULT = \"Lead\"\n";
     for (test, expected) in [
         (
-            "[[test]]\nname = \"a\"\npayment = { amount = 5 }\nexpect = { verdict = \"forward\" }\n",
+            "[[test]]\nname = \"a\"\npayment = { amount = 5, user_id = \"u\" }\nexpect = { verdict = \"forward\" }\n",
             vec![],
         ),
-        ("[[test]]\npayment = {}\nexpect = {}\n", vec![(Code::MappingMissing, 6, 1)]),
-        ("[[test]]\nname = \"a\"\npayment = 5\nexpect = {}\n", vec![(Code::MappingKind, 8, 11)]),
         (
-            "[[test]]\nname = \"a\"\npayment = {}\nexpect = { verdct = \"forward\" }\n",
+            "[[test]]\npayment = { amount = 5, user_id = \"u\" }\nexpect = { reason = \"rule\" }\n",
+            vec![(Code::MappingMissing, 6, 1)],
+        ),
+        (
+            "[[test]]\nname = \"a\"\npayment = 5\nexpect = { reason = \"rule\" }\n",
+            vec![(Code::MappingKind, 8, 11)],
+        ),
+        (
+            "[[test]]\nname = \"a\"\npayment = { amount = 5, user_id = \"u\" }\nexpect = { verdct = \"forward\" }\n",
             vec![(Code::MappingKey, 9, 12)],
         ),
         ("test = 5\n", vec![(Code::MappingType, 6, 1)]),
@@ -442,4 +448,195 @@ fn a_feed_is_named_or_its_fault_has_a_place() {
     let feed = mapping.feed().expect("a feed");
     assert_eq!((&*feed.path, feed.format), ("f.csv", Some(super::super::catalog::FeedFormat::Rss)));
     assert!(mapping.catalog().is_none(), "the compiler reads no file");
+}
+
+#[test]
+fn rules_that_contradict_or_leave_nothing_are_judged_at_their_place() {
+    let rules = |list: &[&str]| {
+        let each = |rule: &&str| format!("[[payments.RECURRING]]\n{rule}\n");
+        after_head(&list.iter().map(each).collect::<String>())
+    };
+    let trial = "when = { \"event_data.trial\" = true }\n";
+    let big = "when = { amount = { at_least = 100 } }\n";
+    let small = "when = { amount = { at_most = 100 } }\n";
+    let sends = |when: &str| format!("{when}event = \"Lead\"");
+    let keeps = |when: &str| format!("{when}forward = false\nbecause = \"x\"");
+    for (list, expected) in [
+        (
+            vec![sends(trial), format!("{trial}event = \"Contact\"")],
+            vec![(Code::MappingContradiction, 8, 1)],
+        ),
+        (vec![sends(trial), keeps(trial)], vec![(Code::MappingContradiction, 8, 1)]),
+        (vec![sends(trial), sends(trial)], vec![(Code::MappingUnreachable, 8, 1)]),
+        // Rules that overlap are meant to: the first that holds counts.
+        (vec![sends(trial), keeps(big)], vec![]),
+        (vec![keeps(big), sends(trial)], vec![]),
+        (vec![sends(trial), keeps("")], vec![]),
+        (vec![sends(big), sends(small), sends("")], vec![(Code::MappingUnreachable, 11, 1)]),
+        (
+            vec![sends("when = { type = \"ONE_TIME\" }\n"), sends("")],
+            vec![(Code::MappingUnreachable, 5, 1)],
+        ),
+        (
+            vec![sends("when = { amount = \"100\" }\n"), sends("")],
+            vec![(Code::MappingUnreachable, 5, 1)],
+        ),
+        (
+            vec![sends(
+                "when = { status = { one_of = [\"PAYMENT_FAILED\", \"PAYMENT_CANCELLED\"] } }\n",
+            )],
+            vec![(Code::MappingUnreachable, 5, 1)],
+        ),
+        (
+            vec![sends(
+                "when = { status = { one_of = [\"PAYMENT_FAILED\", \"PAYMENT_COMPLETED\"] } }\n",
+            )],
+            vec![],
+        ),
+        (vec![sends("when = { event_data.trial = true }\n")], vec![(Code::MappingPath, 6, 10)]),
+        (
+            vec![sends("when = { \"event_data.n\" = { one_of = [\"a\", \"b\", \"a\"] } }\n")],
+            vec![(Code::MappingNoEffect, 6, 49)],
+        ),
+        (
+            vec![sends("when = { \"event_data.email\" = { exists = true } }\n")],
+            vec![(Code::MappingPersonal, 6, 10)],
+        ),
+    ] {
+        let list: Vec<&str> = list.iter().map(String::as_str).collect();
+        assert_eq!(rules(&list), expected, "{list:#?}");
+    }
+}
+
+#[test]
+fn a_setting_without_effect_or_that_meta_refuses_has_a_place() {
+    for (setting, code, column) in [
+        (r#"value = ["amount", 5]"#, Some(Code::MappingNoEffect), 48),
+        (r#"value = ["sum(contents)", "amount"]"#, Some(Code::MappingNoEffect), 55),
+        (r#"value = ["event_data.a", "sum(contents)"]"#, None, 0),
+        (r#"currency = ["INR", "event_data.cur"]"#, Some(Code::MappingNoEffect), 41),
+        (r#"without_device = "system_generated""#, Some(Code::MappingNoEffect), 46),
+        (r#"without_device = "website", action_source = "app""#, None, 0),
+        (r#"because = "x""#, Some(Code::MappingNoEffect), 39),
+        ("send_revenue = false, value = 5", Some(Code::MappingNoEffect), 59),
+        (r#"send_revenue = false, currency = "INR""#, Some(Code::MappingNoEffect), 62),
+        (
+            r#"content_id = { case = "upper", strip_prefix = "wc_" }"#,
+            Some(Code::MappingNoEffect),
+            75,
+        ),
+        (r#"content_id = { case = "upper", strip_prefix = "WC_" }"#, None, 0),
+        ("value = -5", Some(Code::MappingUnsendable), 37),
+        ("num_items = 1.5", Some(Code::MappingUnsendable), 41),
+        ("custom_data = { content_category = 5 }", Some(Code::MappingUnsendable), 64),
+        (r#"custom_data = { content_type = "products" }"#, Some(Code::MappingUnsendable), 60),
+        (r#"custom_data = { email = "{user_id}" }"#, Some(Code::MappingPersonal), 45),
+        (r#"custom_data = { plan = "{event_data.email}" }"#, Some(Code::MappingPersonal), 52),
+        (r#"value = "event_data.phone""#, Some(Code::MappingPersonal), 37),
+        (r#"value = "currency""#, Some(Code::MappingPath), 37),
+        (r#"currency = "user_id""#, Some(Code::MappingPath), 40),
+        (r#"consent = "amount""#, Some(Code::MappingPath), 39),
+    ] {
+        let line = format!(r#"DEFAULT = {{ event = "Lead", {setting} }}"#);
+        let expected: Vec<_> = code.map(|code| (code, 5, column)).into_iter().collect();
+        assert_eq!(after_head(&line), expected, "{line}");
+    }
+    let kept = r#"DEFAULT = { forward = false, because = "x", value = 5 }"#;
+    assert_eq!(after_head(kept), [(Code::MappingNoEffect, 5, 45)]);
+    let defaults = "version = 1\n[defaults]\ndataset = \"storefront\"\nwithout_device = \"website\"\n[payments]\nDEFAULT = \"Lead\"\n";
+    assert_eq!(found(defaults), [(Code::MappingNoEffect, 4, 18)]);
+}
+
+#[test]
+fn a_test_that_can_never_be_met_has_a_place() {
+    let rule = "DEFAULT = \"Lead\"\n";
+    let test = |payment: &str, expect: &str| {
+        let text = format!("[[test]]\nname = \"a\"\npayment = {payment}\nexpect = {expect}\n");
+        after_head(&format!("{rule}{text}"))
+    };
+    let paid = r#"{ amount = 5, user_id = "u" }"#;
+    for (expect, column) in [
+        (r#"{ verdict = "forward", event = "Lead", dataset = "storefront", value = 5 }"#, None),
+        (r#"{ findings = ["E207"] }"#, None),
+        ("{}", Some(10)),
+        (r#"{ verdict = "forwrd" }"#, Some(22)),
+        // The user of a test is known.
+        (r#"{ verdict = "hold" }"#, Some(22)),
+        (r#"{ reason = "user_not_known" }"#, Some(21)),
+        (r#"{ event = "Purchase" }"#, Some(20)),
+        (r#"{ dataset = "app_store" }"#, Some(22)),
+        (r#"{ action_source = "web" }"#, Some(28)),
+        (r#"{ findings = ["E207", "E999"] }"#, Some(32)),
+        (r#"{ findings = ["e207"] }"#, Some(24)),
+        (r#"{ value = "5" }"#, Some(20)),
+        (r#"{ currency = "inr" }"#, Some(23)),
+        (r#"{ verdict = "forward", reason = "rule" }"#, Some(33)),
+        (r#"{ verdict = "skip", event = "Lead" }"#, Some(30)),
+    ] {
+        // Columns are counted behind `expect = `, as the rows show them.
+        let expected: Vec<_> =
+            column.map(|column| (Code::MappingTest, 9, column)).into_iter().collect();
+        assert_eq!(test(paid, expect), expected, "{expect}");
+    }
+    let forward = r#"{ verdict = "forward" }"#;
+    for (payment, column) in [
+        ("{ amount = 5 }", Some(11)),
+        (r#"{ amount = -5, user_id = "u" }"#, Some(13)),
+        (r#"{ amount = 5, user_id = "u", type = "SALE" }"#, Some(40)),
+        (r#"{ amount = 5, user_id = "u", curency = "INR" }"#, Some(40)),
+        (r#"{ amount = "5", user_id = "u" }"#, None),
+    ] {
+        let expected: Vec<_> =
+            column.map(|column| (Code::MappingTest, 8, column)).into_iter().collect();
+        assert_eq!(test(payment, forward), expected, "{payment}");
+    }
+    let twice = format!(
+        "{rule}[[test]]\nname = \"a\"\npayment = {paid}\nexpect = {forward}\n[[test]]\nname = \"a\"\npayment = {paid}\nexpect = {forward}\n"
+    );
+    assert_eq!(after_head(&twice), [(Code::MappingTest, 11, 8)]);
+}
+
+/// One fault of each code, with the line and the column of its caret.
+const ONE_OF_EACH: [(Code, &str, (usize, usize)); 17] = [
+    (Code::MappingSyntax, "DEFAULT = Purchase", (5, 11)),
+    (Code::MappingKey, "DEFAULT = { event = \"Lead\", evnt = 5 }", (5, 29)),
+    (Code::MappingKind, "DEFAULT = 5", (5, 11)),
+    (Code::MappingType, "FIRST_PAYMNT = \"Lead\"", (5, 1)),
+    (Code::MappingEvent, "DEFAULT = \"lead\"", (5, 11)),
+    (Code::MappingWord, "DEFAULT = { event = \"Lead\", profile = \"x\" }", (5, 39)),
+    (Code::MappingMissing, "DEFAULT = { forward = false }", (5, 11)),
+    (Code::MappingVersionUnknown, "", (1, 11)),
+    (Code::MappingDataset, "DEFAULT = { event = \"Lead\", dataset = \"x\" }", (5, 39)),
+    (Code::MappingEventNear, "DEFAULT = { event = \"Leads\", custom_event = true }", (5, 21)),
+    (Code::MappingPath, "DEFAULT = { event = \"Lead\", value = \"amuont\" }", (5, 37)),
+    (Code::MappingUnreachable, "DEFAULT = [\"Lead\", \"Lead\"]", (5, 20)),
+    (Code::MappingUnsendable, "DEFAULT = { event = \"Lead\", value = -1 }", (5, 37)),
+    (Code::MappingContradiction, "DEFAULT = [\"Lead\", \"Contact\"]", (5, 20)),
+    (Code::MappingNoEffect, "DEFAULT = { event = \"Lead\", because = \"x\" }", (5, 39)),
+    (
+        Code::MappingTest,
+        "DEFAULT = \"Lead\"\n[[test]]\nname = \"a\"\npayment = { user_id = \"é\", amount = 1 }\nexpect = {}",
+        (9, 10),
+    ),
+    (
+        Code::MappingPersonal,
+        "DEFAULT = { event = \"Lead\", custom_data = { \"é\" = 1, email = \"event_data.x\" } }",
+        (5, 54),
+    ),
+];
+
+#[test]
+fn every_code_of_a_mapping_file_has_a_caret_at_its_place() {
+    // What is wrong with a feed is found where it is read: `config`.
+    let of_feed = [Code::FeedUnreadable, Code::FeedRows, Code::FeedEmpty];
+    let of_text = |code: &&Code| code.as_str().starts_with('M') && !of_feed.contains(code);
+    for code in Code::ALL.iter().filter(of_text) {
+        let row = ONE_OF_EACH.iter().find(|(of, ..)| of == code);
+        let (_, lines, place) = row.expect("every code has a row in ONE_OF_EACH");
+        let is_of_version = *code == Code::MappingVersionUnknown;
+        let version = if is_of_version { "version = 7" } else { "version = 1" };
+        let head = HEAD.replace("version = 1", version);
+        let (line, column) = *place;
+        assert_eq!(found(&format!("{head}{lines}\n")), [(*code, line, column)], "{lines}");
+    }
 }

@@ -1,28 +1,35 @@
 //! Rules: one line, a table, or a list of tables of which the first that holds counts.
 //!
 //! In: the value of a payment type or of an event. Out: its rules, in order, with every default
-//! filled in; findings for what cannot be read, can never be reached, or can never be sent.
+//! filled in; findings for what cannot be read, has no effect, or can never be sent.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::lint::PlacedRule;
 use super::settings::Settings;
 use super::{CODES, Compiler, Placed, one_or_many, when};
 use crate::core::check::Profile;
 use crate::core::finding::{At, Code, Finding, Findings, Severity};
-use crate::core::mapping::condition::{Literal, Test, When};
-use crate::core::mapping::path::Root;
+use crate::core::mapping::condition::When;
 use crate::core::mapping::{Action, ExternalId, Forward, Rule};
 use crate::core::meta::{ActionSource, EventName};
-use crate::core::payment::PaymentStatus;
+use crate::core::payment::{PaymentStatus, PaymentType};
 use crate::core::toml_reader::{Table, kind};
 
 impl Compiler<'_> {
     /// `TYPE = "Event"`, `TYPE = { … }`, or `[[payments.TYPE]]` several times.
-    pub(super) fn rules(&mut self, key: &Placed<&str>, value: &Spanned<DeValue<'_>>) -> Vec<Rule> {
-        let mut rules: Vec<(Rule, Range<usize>)> = Vec::new();
+    ///
+    /// Rules of an event have no payment type.
+    pub(super) fn rules(
+        &mut self,
+        payment_type: Option<PaymentType>,
+        key: &Placed<&str>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Vec<Rule> {
+        let mut rules: Vec<PlacedRule> = Vec::new();
         let all = one_or_many(value);
         if all.is_empty() {
             let says = format!("`{}` is an empty list of rules", key.value);
@@ -31,9 +38,9 @@ impl Compiler<'_> {
         for item in all {
             let Some(rule) = self.rule(item) else { continue };
             // `[[payments.TYPE]]` begins before its first key: that line is the rule's.
-            self.lint(&rule, &item.span(), &rules);
             rules.push((rule, item.span()));
         }
+        self.lint(payment_type, &rules);
         rules.into_iter().map(|(rule, _)| rule).collect()
     }
 
@@ -74,8 +81,14 @@ impl Compiler<'_> {
         // A condition that cannot be read is none to compare others with.
         let is_read = errors(&self.findings) == before;
         let settings = self.settings(&mut table);
+        if forward == Some(true) {
+            self.without_effect(&mut table, &settings);
+        }
         let action = match (forward, custom, name) {
-            (Some(false), ..) => self.withhold(&mut table, because),
+            (Some(false), ..) => {
+                self.without_effect_here(&table);
+                self.withhold(&mut table, because)
+            }
             (Some(true), Some(custom), Some(name)) => {
                 let event = if custom { self.custom(&name) } else { self.standard(&name) };
                 event.and_then(|event| self.forward(event, settings, &span))
@@ -104,6 +117,46 @@ impl Compiler<'_> {
             return Some(default);
         }
         table.boolean(key, &mut self.findings).map(|flag| flag.value)
+    }
+
+    /// Settings that other settings of the same rule make useless.
+    fn without_effect(&mut self, table: &mut Table<'_, '_>, own: &Settings) {
+        if let Some(because) = table.get("because") {
+            let says = "`because` has no effect: the rule does not say `forward = false`";
+            self.no_effect(
+                because.span(),
+                says,
+                "write forward = false beside it, or leave it out",
+            );
+        }
+        let source = own.action_source.or(self.defaults.action_source);
+        if let (Some(setting), false) =
+            (table.get("without_device"), source == Some(ActionSource::App))
+        {
+            let says =
+                "`without_device` has no effect: it is about events with action_source = \"app\"";
+            self.no_effect(setting.span(), says, "set action_source = \"app\", or leave it out");
+        }
+        if own.send_revenue == Some(false) {
+            for key in ["value", "currency"] {
+                let Some(setting) = table.get(key) else { continue };
+                let says = format!("`{key}` has no effect beside `send_revenue = false`");
+                self.no_effect(setting.span(), &says, "leave out one of the two");
+            }
+        }
+    }
+
+    /// Settings beside `forward = false`.
+    fn without_effect_here(&mut self, table: &Table<'_, '_>) {
+        let kept = ["forward", "because", "when", "event"];
+        for key in table.known().filter(|key| !kept.contains(&key.value)) {
+            let says = format!("`{}` has no effect, because `forward` is false", key.value);
+            self.no_effect(key.span, &says, "leave it out");
+        }
+    }
+
+    pub(super) fn no_effect(&mut self, span: Range<usize>, says: &str, help: &str) {
+        self.say(Code::MappingNoEffect, span, says.to_owned(), help);
     }
 
     fn withhold(&mut self, table: &mut Table<'_, '_>, because: Option<String>) -> Option<Action> {
@@ -160,49 +213,4 @@ impl Compiler<'_> {
             checks: own.checks.completed_with(&defaults.checks),
         })))
     }
-
-    /// What is wrong with a rule beside those before it: nothing can fulfil it, or nothing is left
-    /// for it.
-    fn lint(&mut self, rule: &Rule, span: &Range<usize>, before: &[(Rule, Range<usize>)]) {
-        if let Some(part) = rule.when.impossible() {
-            let says = format!("nothing fulfils {part}");
-            self.say(Code::MappingUnreachable, span.clone(), says, "mend the condition");
-            return;
-        }
-        if let Some((earlier, _)) =
-            before.iter().find(|(rule_before, _)| rule.when.implies(&rule_before.when))
-        {
-            let says = if earlier.when.is_always() {
-                format!(
-                    "this rule is never reached: the one of line {} takes every payment",
-                    earlier.line
-                )
-            } else {
-                format!(
-                    "this rule is never reached: the one of line {} takes all that it would",
-                    earlier.line
-                )
-            };
-            let help = "put the narrower rule first, or leave one of the two out";
-            self.say(Code::MappingUnreachable, span.clone(), says, help);
-        } else if let (Action::Forward(forward), Some(status)) = (&rule.action, status(&rule.when))
-            && !forward.statuses.contains(&status)
-        {
-            let says = format!("this rule is for {status}, which `statuses` does not forward");
-            let help = format!(r#"add statuses = ["{status}"] to the rule"#);
-            let finding = Finding::new(Code::MappingUnreachable, At::Span(span.clone()), says);
-            self.findings.push(finding.weighing(Severity::Error).help(help));
-        }
-    }
-}
-
-/// The one status that a condition asks for.
-fn status(when: &When) -> Option<PaymentStatus> {
-    let parts = when.0.iter().filter(|part| part.path.root() == Root::Status);
-    parts.flat_map(|part| &part.tests).find_map(|test| match test {
-        Test::Equals(Literal::Text(word)) => PaymentStatus::read(word),
-        Test::Equals(_) | Test::OneOf(_) | Test::AtLeast(_) | Test::AtMost(_) | Test::Exists(_) => {
-            None
-        }
-    })
 }

@@ -9,7 +9,7 @@ use super::{Compiler, Datasets, Placed, shape, when};
 use crate::core::check::{Profile, Weight, Weights};
 use crate::core::customer::CountryCode;
 use crate::core::finding::{At, Code, Finding, Findings};
-use crate::core::mapping::path::Path;
+use crate::core::mapping::path::{Path, Root};
 use crate::core::mapping::shape::Shape;
 use crate::core::mapping::template::Template;
 use crate::core::mapping::{DatasetName, ExternalId};
@@ -119,7 +119,14 @@ impl Compiler<'_> {
 /// A path that must be true: `consent = "event_data.marketing_consent"`.
 fn consent(table: &mut Table<'_, '_>, findings: &mut Findings) -> Option<Path> {
     let text = table.text("consent", findings)?;
-    when::path(&text, findings)
+    let path = when::path(&text, findings)?;
+    if path.root() != Root::EventData {
+        let says = format!("`{path}` of a payment is never true");
+        let finding = Finding::new(Code::MappingPath, At::Span(text.span), says);
+        findings.push(finding.help("write the path of a flag: \"event_data.marketing_consent\""));
+        return None;
+    }
+    Some(path)
 }
 
 /// `"block"`, or another action source.
@@ -139,11 +146,19 @@ fn without_device(
 fn currency(table: &mut Table<'_, '_>, findings: &mut Findings) -> (Option<Currency>, Vec<Path>) {
     let texts = table.texts("currency", findings).unwrap_or_default();
     let (mut last, mut places) = (None, Vec::new());
-    for text in texts {
+    let count = texts.len();
+    for (index, text) in texts.into_iter().enumerate() {
         let is_path = text.value.contains(['.', '_']);
         match Currency::read(text.value) {
-            Some(known) if !is_path => last = Some(known),
-            _ if is_path => places.extend(when::path(&text, findings)),
+            Some(known) if !is_path => {
+                if index + 1 < count {
+                    let says = format!("`{}` counts last, wherever it stands", text.value);
+                    let finding = Finding::new(Code::MappingNoEffect, At::Span(text.span), says);
+                    findings.push(finding.help("put the paths first, then one currency"));
+                }
+                last = Some(known);
+            }
+            _ if is_path => places.extend(currency_path(&text, findings)),
             _ => {
                 let says = format!("`{}` is not an ISO 4217 currency", text.value);
                 let finding = Finding::new(Code::MappingWord, At::Span(text.span), says);
@@ -152,6 +167,17 @@ fn currency(table: &mut Table<'_, '_>, findings: &mut Findings) -> (Option<Curre
         }
     }
     (last, places)
+}
+
+fn currency_path(text: &Placed<&str>, findings: &mut Findings) -> Option<Path> {
+    let path = when::path(text, findings)?;
+    if path.root() != Root::EventData {
+        let says = format!("`{path}` of a payment is never a currency");
+        let finding = Finding::new(Code::MappingPath, At::Span(text.span.clone()), says);
+        findings.push(finding.help("the payment's own currency counts anyway; leave it out"));
+        return None;
+    }
+    Some(path)
 }
 
 /// With which country phone numbers are completed: `default_country = "IN"`.

@@ -6,13 +6,15 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{Placed, one_or_many, when};
-use crate::core::finding::{At, Code, Finding, Findings};
-use crate::core::json;
+use crate::core::event_data;
+use crate::core::finding::{At, Code, Finding, Findings, Severity};
+use crate::core::json::{self, Json};
 use crate::core::mapping::path::{Path, Root};
 use crate::core::mapping::shape::{Fill, LetterCase, Lines, Rewrite, Shape, Source};
 use crate::core::mapping::template::Template;
 use crate::core::meta::ContentType;
 use crate::core::meta::event::CONTENT_TEXTS;
+use crate::core::payment::personal::is_personal_name;
 use crate::core::toml_reader::{Table, kind};
 
 /// Reads everything that a rule changes about `event_data`, but for the currency.
@@ -45,7 +47,10 @@ pub(super) fn event_id(table: &mut Table<'_, '_>, findings: &mut Findings) -> Op
 
 fn template(text: &Placed<&str>, findings: &mut Findings) -> Option<Template> {
     match Template::read(text.value) {
-        Ok(template) => Some(template),
+        Ok(template) => {
+            template.paths().for_each(|path| when::not_personal(path, &text.span, findings));
+            Some(template)
+        }
         Err(not) => {
             let at = At::Span(text.span.clone());
             findings.push(Finding::new(Code::MappingPath, at, not.says).help(not.help));
@@ -64,7 +69,13 @@ fn sources(
     let Some(value) = table.get(key) else { return Vec::new() };
     let mut read = Vec::new();
     for item in one_or_many(value) {
+        if let Some(sure) = read.iter().find(|source| is_sure(source)) {
+            let says = format!("this source is never asked: {sure} before it always counts");
+            let finding = Finding::new(Code::MappingNoEffect, At::Span(item.span()), says);
+            findings.push(finding.help("put it first, or leave it out"));
+        }
         if let Some(digits) = when::digits(item.get_ref()) {
+            refused_by_meta(key, &digits, item, findings);
             read.push(Source::Literal(digits));
         } else if let Some(text) = item.get_ref().as_str() {
             let text = Placed { value: text, span: item.span() };
@@ -75,7 +86,7 @@ fn sources(
                 let finding = Finding::new(Code::MappingPath, At::Span(text.span), says);
                 findings.push(finding.help(format!("write \"{of_contents}\", a path or a number")));
             } else {
-                read.extend(when::path(&text, findings).map(Source::Path));
+                read.extend(number_path(&text, key, findings).map(Source::Path));
             }
         } else {
             let says = format!("`{key}` is a path or a number, not {}", kind(item.get_ref()));
@@ -83,6 +94,45 @@ fn sources(
         }
     }
     read
+}
+
+/// Whether nothing behind this source is ever asked.
+fn is_sure(source: &Source) -> bool {
+    match source {
+        Source::Path(path) => path.root() == Root::Amount,
+        Source::Literal(_) | Source::OfContents => true,
+    }
+}
+
+/// A path at which a number may stand.
+fn number_path(text: &Placed<&str>, key: &str, findings: &mut Findings) -> Option<Path> {
+    let path = when::path(text, findings)?;
+    if matches!(path.root(), Root::Amount | Root::EventData) {
+        return Some(path);
+    }
+    let says = format!("`{path}` of a payment is no number for `{key}`");
+    let finding = Finding::new(Code::MappingPath, At::Span(text.span.clone()), says);
+    findings.push(finding.help("write \"amount\" or a path such as \"event_data.total\""));
+    None
+}
+
+/// A value of the file that Meta takes from no event: each event of the rule would be blocked.
+fn refused_by_meta(
+    key: &str,
+    literal: &str,
+    value: &Spanned<DeValue<'_>>,
+    findings: &mut Findings,
+) {
+    let Ok(json) = json::read(literal.as_bytes()) else { return };
+    let (_, found) = event_data::read(Some(&Json::Object(vec![(key.into(), json)])));
+    for refusal in found.iter().filter(|finding| finding.severity == Severity::Error) {
+        let says = format!("every event of this rule would be refused: {}", refusal.says);
+        let finding = Finding::new(Code::MappingUnsendable, At::Span(value.span()), says);
+        findings.push(match &refusal.help {
+            Some(help) => finding.help(help),
+            None => finding.help("write what Meta takes for this parameter"),
+        });
+    }
 }
 
 /// `contents = { each = "event_data.lines", id = "sku", quantity = "qty", item_price = "price" }`.
@@ -120,6 +170,17 @@ fn rewrite(table: &mut Table<'_, '_>, findings: &mut Findings) -> Rewrite {
     let [strip_prefix, strip_suffix] = ["strip_prefix", "strip_suffix"].map(&mut text);
     let [prefix, suffix] = ["prefix", "suffix"].map(&mut text);
     let case = inner.word("case", LetterCase::ALL, LetterCase::as_str, findings);
+    let case_first = |strip: &str| match case.as_ref().map(|word| word.value) {
+        Some(LetterCase::Lower) => strip != strip.to_lowercase(),
+        Some(LetterCase::Upper) => strip != strip.to_uppercase(),
+        None => false,
+    };
+    for (key, strip) in [("strip_prefix", &strip_prefix), ("strip_suffix", &strip_suffix)] {
+        let Some(setting) = inner.get(key).filter(|_| case_first(strip)) else { continue };
+        let says = format!("`{key}` never applies: `case` changes the letters of an id first");
+        let finding = Finding::new(Code::MappingNoEffect, At::Span(setting.span()), says);
+        findings.push(finding.help("write it in the letters that `case` leaves"));
+    }
     inner.finish(findings);
     let case = case.map(|word| word.value);
     Rewrite { strip_prefix, strip_suffix, prefix, suffix, case }
@@ -140,6 +201,16 @@ fn custom_data(table: &mut Table<'_, '_>, findings: &mut Findings) -> Vec<(Strin
             continue;
         }
         let fill = fill(value, findings);
+        match &fill {
+            Some(Fill::Literal(literal)) => refused_by_meta(key.value, literal, value, findings),
+            Some(Fill::Path(_) | Fill::Template(_)) if is_personal_name(key.value) => {
+                let says = format!("`{}` would send a person's data in clear", key.value);
+                let finding = Finding::new(Code::MappingPersonal, At::Span(key.span), says);
+                findings.push(finding.help("leave it out; what `user_data` says is sent hashed"));
+                continue;
+            }
+            Some(Fill::Path(_) | Fill::Template(_)) | None => {}
+        }
         read.extend(fill.map(|fill| (key.value.to_owned(), fill)));
     }
     read
@@ -155,11 +226,11 @@ fn fill(value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<Fill> {
                 return when::path(&text, findings).map(Fill::Path);
             }
             let template = template(&text, findings)?;
-            match template.only_place() {
-                Some(path) => Some(Fill::Path(path.clone())),
-                None if template.has_places() => Some(Fill::Template(template)),
-                None => Some(Fill::Literal(json::quoted(text.value))),
-            }
+            Some(match (template.plain(), template.only_place()) {
+                (Some(plain), _) => Fill::Literal(json::quoted(plain)),
+                (None, Some(path)) => Fill::Path(path.clone()),
+                (None, None) => Fill::Template(template),
+            })
         }
         DeValue::Boolean(flag) => Some(Fill::Literal(flag.to_string())),
         number @ (DeValue::Integer(_) | DeValue::Float(_)) => {

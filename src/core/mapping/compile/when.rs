@@ -3,15 +3,18 @@
 //! In: the table of a rule. Out: a [`When`]; findings for paths that no payment has, words that
 //! are in no list, and questions that nobody knows.
 
+use std::ops::Range;
+
 use toml::Spanned;
 use toml::de::{DeFloat, DeInteger, DeValue};
 
 use super::{CODES, Placed};
-use crate::core::finding::{At, Code, Finding, Findings};
+use crate::core::finding::{At, Code, Finding, Findings, Severity};
 use crate::core::mapping::condition::{Literal, Part, Test, When};
 use crate::core::mapping::path::{Path, Root};
 use crate::core::money::{Amount, Currency};
 use crate::core::names::suggestion;
+use crate::core::payment::personal::is_personal_name;
 use crate::core::payment::{PaymentStatus, PaymentType};
 use crate::core::toml_reader::{Table, kind};
 
@@ -20,9 +23,16 @@ pub(super) fn read(table: &mut Table<'_, '_>, findings: &mut Findings) -> When {
     let Some(inner) = table.table("when", findings) else { return When::default() };
     let mut parts = Vec::new();
     for (key, value) in inner.entries() {
+        // Without quotes TOML reads a path with dots as tables in tables.
+        if key.value == Root::EventData.as_str() && value.get_ref().is_table() {
+            let says = "a path with dots stands in quotes where it is a key";
+            let finding = Finding::new(Code::MappingPath, At::Span(key.span), says);
+            findings.push(finding.help(r#"write when = { "event_data.plan" = "gold" }"#));
+            continue;
+        }
         let (path, tests) = (path(&key, findings), tests(value, findings));
         let Some(path) = path else { continue };
-        for literal in tests.iter().flat_map(literals) {
+        for literal in tests.iter().flat_map(Test::literals) {
             known_word(path.root(), literal, value, findings);
         }
         parts.push(Part { path, tests });
@@ -33,13 +43,25 @@ pub(super) fn read(table: &mut Table<'_, '_>, findings: &mut Findings) -> When {
 /// A path of the file, or a finding where it stands.
 pub(super) fn path(text: &Placed<&str>, findings: &mut Findings) -> Option<Path> {
     match Path::read(text.value) {
-        Ok(path) => Some(path),
+        Ok(path) => {
+            not_personal(&path, &text.span, findings);
+            Some(path)
+        }
         Err(not) => {
             let at = At::Span(text.span.clone());
             findings.push(Finding::new(Code::MappingPath, at, not.says).help(not.help));
             None
         }
     }
+}
+
+/// A person's fields are left out of `event_data` before any rule reads it.
+pub(super) fn not_personal(path: &Path, span: &Range<usize>, findings: &mut Findings) {
+    let Some(step) = path.steps().iter().find(|step| is_personal_name(step)) else { return };
+    let says = format!("`{step}` is a person's field: it is left out before a rule can read it");
+    let finding = Finding::new(Code::MappingPersonal, At::Span(span.clone()), says);
+    let help = "the engine hashes what `user_data` and the signup say of a person; leave it out";
+    findings.push(finding.weighing(Severity::Warning).help(help));
 }
 
 /// A text, a number or a flag of the file.
@@ -84,6 +106,7 @@ fn questions(mut table: Table<'_, '_>, findings: &mut Findings) -> Vec<Test> {
         let read: Option<Vec<Literal>> =
             items.and_then(|items| items.iter().map(|item| literal(item.get_ref())).collect());
         if let Some(literals) = read.filter(|literals| !literals.is_empty()) {
+            twice(items.into_iter().flatten(), &literals, findings);
             tests.push(Test::OneOf(literals));
         } else {
             let says = "`one_of` must be a list of values, not empty";
@@ -112,11 +135,18 @@ fn questions(mut table: Table<'_, '_>, findings: &mut Findings) -> Vec<Test> {
     tests
 }
 
-fn literals(test: &Test) -> &[Literal] {
-    match test {
-        Test::Equals(literal) => std::slice::from_ref(literal),
-        Test::OneOf(literals) => literals,
-        Test::AtLeast(_) | Test::AtMost(_) | Test::Exists(_) => &[],
+/// A value that stands twice in a list is mostly another one, misspelt.
+fn twice<'v, 'i: 'v>(
+    items: impl Iterator<Item = &'v Spanned<DeValue<'i>>>,
+    literals: &[Literal],
+    findings: &mut Findings,
+) {
+    for (index, (item, literal)) in items.zip(literals).enumerate() {
+        if literals[..index].contains(literal) {
+            let says = format!("{literal} stands twice in this list");
+            let finding = Finding::new(Code::MappingNoEffect, At::Span(item.span()), says);
+            findings.push(finding.help("leave it out, or write the value that was meant"));
+        }
     }
 }
 
