@@ -22,6 +22,8 @@ mod fuzzing;
 mod importing;
 mod judging;
 mod lease;
+mod mappings;
+mod mutated_mappings;
 mod mutations;
 mod patience;
 mod reloading;
