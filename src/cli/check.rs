@@ -89,15 +89,15 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ended> {
         given => given.to_vec(),
     };
     let mut files = Vec::new();
-    for path in paths {
+    for path in &paths {
         if !path.is_dir() {
-            files.push(path);
+            files.push(path.clone());
             continue;
         }
         let failed = |error: std::io::Error| {
             terminal::misused(&format!("cannot read {}: {error}", path.display()))
         };
-        let entries = std::fs::read_dir(&path).map_err(failed)?;
+        let entries = std::fs::read_dir(path).map_err(failed)?;
         let mut inside: Vec<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|file| file.extension().is_some_and(|ending| ending == "toml"))
@@ -106,7 +106,9 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ended> {
         files.extend(inside);
     }
     if files.is_empty() {
-        return Err(terminal::misused("there is no .toml file to check"));
+        let empty: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let says = format!("there is no .toml file in {}", empty.join(" or "));
+        return Err(terminal::misused(&says));
     }
     Ok(files)
 }
@@ -115,7 +117,10 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Ended> {
 fn check(path: &Path) -> Result<Vec<FileReport>, Ended> {
     let bytes = setup::input(path)?;
     let Ok(text) = String::from_utf8(bytes) else {
-        return Err(terminal::misused(&format!("{} is not UTF-8 text", path.display())));
+        return Err(terminal::misused(&format!(
+            "{} is not UTF-8 text; save it as UTF-8",
+            path.display()
+        )));
     };
     if is_config(path, &text) {
         return Ok(config::load(path, &Onlooker).1.files);

@@ -43,7 +43,7 @@ pub(super) fn load(path: &Path, world: &dyn World) -> (Option<Config>, Report) {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut reader = Reader { world, folder, findings: Findings::default(), mappings: Vec::new() };
     let config = reader.config(&text);
-    let findings = settled(reader.findings, CODES);
+    let findings = settled(reader.findings, &text, CODES);
     let mut files = vec![FileReport { path: path.to_owned(), text, findings }];
     files.append(&mut reader.mappings);
     let report = Report { files };

@@ -72,6 +72,20 @@ pub fn suggestion<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str>) -> 
     known.into_iter().filter_map(near).min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
 }
 
+/// The one word of `known` that begins or ends with `part`: `PAYMENT_COMPLETED` for `COMPLETED`.
+pub fn completion<'k>(part: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    /// Shorter parts are parts of too much.
+    const CHARS_MIN: usize = 3;
+    let part = part.to_lowercase();
+    let is_part = |word: &&str| {
+        let word = word.to_lowercase();
+        part.chars().count() >= CHARS_MIN && (word.starts_with(&part) || word.ends_with(&part))
+    };
+    let mut found = known.into_iter().filter(is_part);
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
+}
+
 /// The words as a sentence lists them: "`a`, `b` or `c`".
 pub fn one_of<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
@@ -85,6 +99,20 @@ pub fn one_of<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_one_word_is_completed() {
+        let known = ["PAYMENT_COMPLETED", "PAYMENT_FAILED", "website"];
+        for (part, expected) in [
+            ("completed", Some("PAYMENT_COMPLETED")),
+            ("web", Some("website")),
+            ("PAYMENT", None),
+            ("ED", None),
+            ("", None),
+        ] {
+            assert_eq!(completion(part, known), expected, "{part}");
+        }
+    }
 
     #[test]
     fn a_suggestion_is_near_or_absent() {

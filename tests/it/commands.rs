@@ -66,6 +66,164 @@ fn check_points_into_the_file_and_fails() {
     assert_eq!(document["files"][0]["findings"][0]["line"], 7);
 }
 
+/// The typical slips of a person who edits a table, each with the one thing that is said of it:
+/// its code, its column, its help.
+const SLIPS: [(&str, &str, u64, &str); 17] = [
+    ("DEFAULT = Purchase", "M401", 11, "put the text into quotes: \"Purchase\""),
+    (
+        "DEFAULT = \u{201c}Purchase\u{201d}",
+        "M401",
+        11,
+        "write straight quotes (\"), not curly ones",
+    ),
+    ("DEFAULT = \"Purchase", "M401", 20, "close the quotes at the end of the text"),
+    ("DEFAULT = { event: \"Lead\" }", "M401", 18, "write `=` between a key and its value"),
+    (
+        "DEFAULT = \"Lead\"\nDEFAULT = \"Lead\"",
+        "M401",
+        1,
+        "this key stands twice; keep one of the two",
+    ),
+    (
+        "DEFAULT = \"Lead\"\n[[payments.DEFAULT]]\nevent = \"Lead\"",
+        "M401",
+        12,
+        "a name has one table, or one line; several rules are all [[payments.TYPE]]",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", when = { amount > 100 } }",
+        "M401",
+        45,
+        "write amount = { at_least = 100 } or { at_most = 100 }",
+    ),
+    ("default = \"Lead\"", "M404", 1, "did you mean `DEFAULT`?"),
+    (
+        "DEFAULT = \"Purchse\"",
+        "M405",
+        11,
+        "did you mean `Purchase`? Names are case-sensitive at Meta",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", statuses = \"COMPLETED\" }",
+        "M406",
+        40,
+        "did you mean `PAYMENT_COMPLETED`?",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", action_source = \"web\" }",
+        "M406",
+        45,
+        "did you mean `website`?",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", value = \"{event_data.total}\" }",
+        "M411",
+        37,
+        "leave out the braces: \"event_data.total\"",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", value = \"event_data.a + event_data.b\" }",
+        "M411",
+        37,
+        "name one value; the sender can add up, and sum(contents) adds lines",
+    ),
+    ("DEFAULT = { event = \"Lead\", value = \"100\" }", "M403", 37, "write 100 without quotes"),
+    (
+        "DEFAULT = { event = \"Lead\", send_revenue = \"no\" }",
+        "M403",
+        44,
+        "write it without quotes",
+    ),
+    (
+        "DEFAULT = false",
+        "M403",
+        11,
+        "write { forward = false, because = \"…\" } for payments that stay here",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", when = { event_data.trial = true } }",
+        "M411",
+        38,
+        "write when = { \"event_data.plan\" = \"gold\" }",
+    ),
+];
+
+#[test]
+fn check_says_one_thing_of_a_slip_and_how_to_mend_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let head = "version = 1\n[defaults]\ndataset = \"shop\"\ncurrency = \"INR\"\n[payments]\n";
+    for (line, code, column, help) in SLIPS {
+        // As some editors save it: a mark of the byte order, and two signs at the end of a line.
+        let plain = format!("{head}{line}\n");
+        for text in [plain.clone(), format!("\u{feff}{plain}").replace('\n', "\r\n")] {
+            let printed = printed(folder.path(), &["check", "--format", "json", "-"], &text);
+            let document: serde_json::Value = serde_json::from_str(&printed.data).expect("JSON");
+            let findings = document["files"][0]["findings"].as_array().expect("findings");
+            let found: Vec<(&str, u64, &str)> = findings
+                .iter()
+                .map(|found| {
+                    let text = |key: &str| found[key].as_str().unwrap_or_default();
+                    (text("code"), found["column"].as_u64().unwrap_or_default(), text("help"))
+                })
+                .collect();
+            assert_eq!(found, [(code, column, help)], "{text}");
+        }
+    }
+}
+
+#[test]
+fn check_draws_carets_under_wide_signs_and_tabs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "\u{feff}versoin = 1\r\n[defaults]\r\n\tdataset\t=\t5\r\n[payments]\r\nDEFAULT = { event = \"漢字\", custom_event = true, evnt = 1 }\r\n";
+    std::fs::write(folder.path().join("m.toml"), text).expect("a file");
+    let drawn = printed(folder.path(), &["check", "m.toml"], "");
+    insta::assert_snapshot!(drawn.data, @r#"
+    error[M407]: `version` is missing
+     --> m.toml:1:1
+      |
+    1 | versoin = 1
+      | ^
+      |
+      = help: begin the file with `version = 1`
+
+    error[M402]: `versoin` is not known here
+     --> m.toml:1:1
+      |
+    1 | versoin = 1
+      | ^^^^^^^
+      |
+      = help: did you mean `version`?
+
+    error[M403]: `dataset` must be text or a list of texts, not a whole number
+     --> m.toml:3:12
+      |
+    3 |     dataset    =    5
+      |                     ^
+      |
+      = help: put it into quotes
+
+    error[M402]: `evnt` is not known here
+     --> m.toml:5:48
+      |
+    5 | DEFAULT = { event = "漢字", custom_event = true, evnt = 1 }
+      |                                                  ^^^^
+      |
+      = help: did you mean `event`?
+    "#);
+    std::fs::write(folder.path().join("b.toml"), [0xff, 0xfe, 0x76, 0]).expect("a file");
+    std::fs::create_dir(folder.path().join("empty")).expect("a folder");
+    for (path, says) in [
+        ("b.toml", "error: b.toml is not UTF-8 text; save it as UTF-8"),
+        ("empty", "error: there is no .toml file in empty"),
+    ] {
+        let refused = printed(folder.path(), &["check", path], "");
+        assert_eq!((refused.code, refused.words.trim_end()), (Some(2), says));
+    }
+    let nowhere = printed(folder.path(), &["check", "nowhere"], "");
+    assert_eq!(nowhere.code, Some(2));
+    assert!(nowhere.words.contains("cannot read nowhere"), "{}", nowhere.words);
+}
+
 #[test]
 fn the_shipped_mappings_are_clean() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -51,6 +51,9 @@ pub fn in_body(findings: &Findings, body: Option<&Json<'_>>) -> String {
     lines.collect::<String>().replace(|c| c != '\n' && json::is_unprintable(c), "\u{fffd}")
 }
 
+/// What some editors put before the text of a file.
+const BYTE_ORDER: char = '\u{feff}';
+
 /// Line and column (from 1, in characters) of a byte in a text.
 #[must_use]
 pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
@@ -60,6 +63,8 @@ pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     }
     let before = &text[..end];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    // A mark of the byte order is no character of the line that a reader sees.
+    let line_start = if before.starts_with(BYTE_ORDER) { line_start.max(3) } else { line_start };
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
@@ -139,9 +144,11 @@ fn draw(finding: &Finding, source: Source<'_>, renderer: &Renderer) -> String {
     };
     let end = span.end.min(source.text.len());
     let start = span.start.min(end);
-    let snippet = Snippet::source(source.text)
-        .path(source.path)
-        .annotation(AnnotationKind::Primary.span(start..end));
+    let text = source.text.strip_prefix(BYTE_ORDER).unwrap_or(source.text);
+    let skipped = source.text.len() - text.len();
+    let span = start.saturating_sub(skipped)..end.saturating_sub(skipped);
+    let snippet =
+        Snippet::source(text).path(source.path).annotation(AnnotationKind::Primary.span(span));
     let title = level.primary_title(&finding.says).id(finding.code.as_str());
     let mut group: Group<'_> = title.element(snippet);
     if let Some(help) = &finding.help {
@@ -225,5 +232,7 @@ mod tests {
         assert_eq!(line_and_column(text, text.find('=').unwrap_or(0)), (2, 4));
         assert_eq!(line_and_column(text, 4), (2, 1), "inside a character: its start");
         assert_eq!(line_and_column(text, 999), (2, 7));
+        assert_eq!(line_and_column("\u{feff}ab", 4), (1, 2), "a mark of the byte order is none");
+        assert_eq!(line_and_column("\u{feff}ab\nc", 6), (2, 1));
     }
 }

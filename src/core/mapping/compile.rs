@@ -74,7 +74,7 @@ pub fn compile(source: &str, datasets: Datasets<'_>) -> (Option<Mapping>, Findin
     let mut findings = compiler.findings;
     let feed = feed::read(&mut file, &mut findings);
     file.finish(&mut findings);
-    let findings = settled(findings, CODES);
+    let findings = settled(findings, source, CODES);
     let version = MappingVersion::of(source);
     let mapping =
         Mapping { version, default_country, payments, events, tests, feed, catalog: None };

@@ -77,6 +77,9 @@ impl<'p> View<'p> {
     }
 }
 
+/// What stands in a calculation, and in no key that a sender would choose.
+const SIGNS_OF_SUMS: [char; 8] = ['+', '*', '/', '(', ')', '=', '<', '>'];
+
 impl Path {
     /// The path of this text.
     ///
@@ -89,14 +92,22 @@ impl Path {
         let not = |says: String, help: String| Err(NotAPath { says, help });
         let Some(root) = Root::read(first) else {
             let says = format!("`{text}` is a path that no payment has");
-            return not(
-                says,
-                match suggestion(first, Root::words()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("a path begins with {}", one_of(Root::words())),
-                },
-            );
+            let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+            let help = match (inner, suggestion(first, Root::words())) {
+                (Some(inner), _) => format!("leave out the braces: \"{}\"", inner.trim()),
+                (None, Some(near)) => format!("did you mean `{near}`?"),
+                (None, None) => format!(
+                    "a path begins with {}; a field of event_data is event_data.plan",
+                    one_of(Root::words())
+                ),
+            };
+            return not(says, help);
         };
+        if steps.iter().any(|step| step.contains(SIGNS_OF_SUMS)) {
+            let says = format!("`{text}` is no path: a mapping file does not calculate");
+            let help = "name one value; the sender can add up, and sum(contents) adds lines";
+            return not(says, help.to_owned());
+        }
         if steps.iter().any(String::is_empty) {
             return not(format!("`{text}` has an empty step"), "write event_data.plan".to_owned());
         }
@@ -209,6 +220,8 @@ mod tests {
             ("evnt_data.plan", false),
             ("", false),
             ("Amount", false),
+            ("event_data.a + event_data.b", false),
+            ("event_data.order-total", true),
         ] {
             assert_eq!(Path::read(text).is_ok(), good, "{text}");
         }

@@ -585,6 +585,14 @@ fn a_test_that_can_never_be_met_has_a_place() {
         (r#"{ amount = 5, user_id = "u", type = "SALE" }"#, Some(40)),
         (r#"{ amount = 5, user_id = "u", curency = "INR" }"#, Some(40)),
         (r#"{ amount = "5", user_id = "u" }"#, None),
+        (
+            &format!(
+                "{{ event_data = {}{} }}",
+                "{ a = ".repeat(40),
+                "1".to_owned() + &" }".repeat(40)
+            ),
+            Some(11),
+        ),
     ] {
         let expected: Vec<_> =
             column.map(|column| (Code::MappingTest, 8, column)).into_iter().collect();

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Compiler;
 use crate::core::decide::{Reason, Verdict};
-use crate::core::finding::{At, Code, Finding, Findings, Severity};
+use crate::core::finding::{At, Code, Finding, Severity};
 use crate::core::json;
 use crate::core::mapping::{Action, DatasetName, Rule};
 use crate::core::meta::ActionSource;
@@ -174,10 +174,12 @@ impl Compiler<'_> {
         span: &Range<usize>,
         expected: &[&str],
     ) {
-        let findings = match json::read(payment.as_bytes()) {
-            Ok(body) => payment::read(body, Timestamp::from_seconds(0)).findings,
-            Err(_) => Findings::default(),
+        let Ok(body) = json::read(payment.as_bytes()) else {
+            let says = "no such payment is ever decided: it is nested too deeply".to_owned();
+            self.never(span.clone(), says, "leave out what the rules do not look at");
+            return;
         };
+        let findings = payment::read(body, Timestamp::from_seconds(0)).findings;
         for found in &findings {
             let is_refused = found.severity == Severity::Error;
             let is_meant = expected.contains(&found.code.as_str());

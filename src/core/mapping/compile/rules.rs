@@ -60,7 +60,11 @@ impl Compiler<'_> {
             | DeValue::Datetime(_)
             | DeValue::Array(_)) => {
                 let says = format!("a rule is text or a table, not {}", kind(other));
-                let help = r#"write "Purchase" or { event = "Purchase" }"#;
+                let help = if other.as_bool() == Some(false) {
+                    r#"write { forward = false, because = "…" } for payments that stay here"#
+                } else {
+                    r#"write "Purchase" or { event = "Purchase" }"#
+                };
                 self.say(Code::MappingKind, value.span(), says, help);
                 None
             }

@@ -101,7 +101,10 @@ impl Compiler<'_> {
     }
 
     fn unknown_dataset(&mut self, text: &Placed<&str>) {
-        let says = format!("the dataset `{}` is not configured", text.value);
+        let says = match self.datasets {
+            Datasets::Known(_) => format!("the dataset `{}` is not configured", text.value),
+            Datasets::Any => format!("`{}` cannot be the name of a dataset", text.value),
+        };
         let known: Vec<&str> = match self.datasets {
             Datasets::Known(known) => known.iter().map(DatasetName::as_str).collect(),
             Datasets::Any => Vec::new(),

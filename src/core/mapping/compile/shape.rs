@@ -14,6 +14,7 @@ use crate::core::mapping::shape::{Fill, LetterCase, Lines, Rewrite, Shape, Sourc
 use crate::core::mapping::template::Template;
 use crate::core::meta::ContentType;
 use crate::core::meta::event::CONTENT_TEXTS;
+use crate::core::money::Amount;
 use crate::core::payment::personal::is_personal_name;
 use crate::core::toml_reader::{Table, kind};
 
@@ -81,6 +82,10 @@ fn sources(
             let text = Placed { value: text, span: item.span() };
             if text.value.replace(' ', "") == of_contents {
                 read.push(Source::OfContents);
+            } else if Amount::read(text.value.trim()).is_ok() {
+                let says = format!("`{key}` is a path or a number, not text");
+                let finding = Finding::new(Code::MappingKind, At::Span(text.span), says);
+                findings.push(finding.help(format!("write {} without quotes", text.value.trim())));
             } else if text.value.contains('(') {
                 let says = format!("`{}` is not known for `{key}`", text.value);
                 let finding = Finding::new(Code::MappingPath, At::Span(text.span), says);
