@@ -81,7 +81,7 @@ checks      = {{ E207 = "block" }}
 currency    = ["event_data.cur", "EUR"]"#
         );
     }
-    while text.lines().count() < 1_996 {
+    while text.lines().count() < 2_000 {
         let number = text.lines().count();
         let _ = writeln!(
             text,
@@ -129,6 +129,13 @@ fn decides(bencher: Bencher<'_, '_>, rules: &str, body: &str) {
 #[divan::bench]
 fn decide_one_line(bencher: Bencher<'_, '_>) {
     decides(bencher, "RECURRING = \"Purchase\"\n", PLAIN_PAYMENT);
+}
+
+#[divan::bench]
+fn decide_conditions(bencher: Bencher<'_, '_>) {
+    let rules = LOADED_RULES.split("contents ").next().unwrap_or_default();
+    let rules = rules.replace("{ one_of = [\"games\", \"books\"] }", "{ exists = false }");
+    decides(bencher, &rules, PLAIN_PAYMENT);
 }
 
 #[divan::bench]
