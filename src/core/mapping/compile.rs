@@ -3,7 +3,6 @@
 //! In: the text, and the datasets that exist where that is known. Out: a mapping, unless an error
 //! forbids it, and findings with their place. Nothing here reads a file.
 
-
 mod expectations;
 mod feed;
 mod lint;
