@@ -13,6 +13,7 @@ mod import;
 mod margin;
 mod replay;
 mod sandbox;
+mod schema;
 mod serve;
 mod setup;
 mod terminal;
@@ -44,6 +45,7 @@ enum Command {
     Import(import::Arguments),
     Replay(replay::Arguments),
     Sandbox(sandbox::Arguments),
+    Schema(schema::Arguments),
 }
 
 /// What a command prints.
@@ -101,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
     };
     ended.into()
 }

@@ -6,7 +6,9 @@
 //! looked for. This is the only module that reads the environment.
 
 pub mod feed;
+mod limits;
 mod read;
+mod schema;
 mod world;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 pub use read::mapping_file::{compiled, feed_stamp, mapping_file};
+pub use schema::schema;
 pub use world::{FeedStamp, Onlooker, System, World};
 
 use crate::core::finding::render::{self, Colour, Source};

@@ -27,6 +27,7 @@ pub mod event_data;
 
 pub mod catalog;
 pub mod mapping;
+pub mod schema;
 pub mod toml_reader;
 
 pub mod check;

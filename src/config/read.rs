@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Config, FileReport, Http, Project, Report, Users, World};
+use super::{Config, FileReport, Http, Project, Report, Users, World, limits};
 use crate::core::finding::{At, Code, Finding, Findings};
 use crate::core::mapping::{DatasetName, Datasets, Mapping};
 use crate::core::money::Currency;
@@ -119,7 +119,7 @@ impl Reader<'_> {
             return Some(default);
         };
         let url = table.text("url", &mut self.findings);
-        self.number(&mut table, "retention_days", 1..=3_650);
+        self.number(&mut table, "retention_days", limits::RETENTION_DAYS);
         table.finish(&mut self.findings);
         let Some(url) = url else { return Some(default) };
         match url.value.strip_prefix("sqlite:") {
@@ -192,8 +192,8 @@ impl Reader<'_> {
         let mapping = self.mapping(&mut table, names);
         let users = table.word("users", Users::ALL, Users::as_str, &mut self.findings);
         let currency = self.currency(&mut table);
-        let hold_days = self.number(&mut table, "hold_days", 1..=90);
-        let rate = self.number(&mut table, "max_requests_per_second", 1..=1_000_000);
+        let hold_days = self.number(&mut table, "hold_days", limits::HOLD_DAYS);
+        let rate = self.number(&mut table, "max_requests_per_second", limits::PER_SECOND);
         table.finish(&mut self.findings);
         let (mapping_path, mapping) = mapping?;
         Some(Project {

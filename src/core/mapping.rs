@@ -7,6 +7,7 @@
 mod compile;
 pub mod condition;
 pub mod path;
+pub mod schema;
 pub mod shape;
 mod table;
 pub mod template;

@@ -1,17 +1,17 @@
 //! Closed lists of words: one macro, so that every list reads, prints and suggests the same way.
 //!
-//! In: a list of variants with their spelling on the wire. Out: an enum with `as_str`, `ALL` and
-//! `read`. [`suggestion`] finds the word that somebody probably meant.
+//! In: a list of variants with their spelling on the wire and a sentence each. Out: an enum with
+//! `as_str`, `says`, `ALL` and `read`. [`suggestion`] finds the word that somebody probably meant.
 
 /// Declares a closed list of words: an enum, its spelling, and the way back.
 macro_rules! closed_list {
     (
         $(#[$meta:meta])*
-        pub enum $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $text:literal ),+ $(,)? }
+        pub enum $name:ident { $( $(#[doc = $says:literal])+ $variant:ident = $text:literal ),+ $(,)? }
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $( $(#[$variant_meta])* $variant ),+ }
+        pub enum $name { $( $(#[doc = $says])+ $variant ),+ }
 
         impl $name {
             /// Every word of the list, in its documented order.
@@ -21,6 +21,13 @@ macro_rules! closed_list {
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $( Self::$variant => $text ),+ }
+            }
+
+            /// What the word means: the sentence that documents its variant, for editors.
+            #[must_use]
+            #[allow(dead_code, reason = "not every list is one that people write")]
+            pub const fn says(self) -> &'static str {
+                match self { $( Self::$variant => concat!($($says),+).trim_ascii() ),+ }
             }
 
             /// The variant of exactly this spelling.

@@ -29,5 +29,6 @@ mod patience;
 mod reloading;
 mod removal;
 mod replaying;
+mod schema;
 mod stand_in;
 mod witness;

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CODES, Reader};
-use crate::config::{Dataset, META_ENDPOINT, META_VERSION, Sending};
+use crate::config::{Dataset, META_ENDPOINT, META_VERSION, Sending, limits};
 use crate::core::finding::Code;
 use crate::core::mapping::DatasetName;
-use crate::core::meta::BATCH_EVENTS_MAX;
 use crate::core::toml_reader::Table;
 
 impl Reader<'_> {
@@ -104,12 +103,12 @@ impl Reader<'_> {
         let size = |number: Option<u64>, default: usize| {
             number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
         };
-        let batch_events = self.number(table, "batch_events", 1..=BATCH_EVENTS_MAX as u64);
-        let batch_bytes = self.number(table, "batch_bytes", 10_000..=16 * 1024 * 1024);
-        let wait = self.number(table, "batch_wait_ms", 0..=60_000);
-        let in_flight = self.number(table, "max_in_flight", 1..=64);
-        let rate = self.number(table, "max_events_per_second", 1..=1_000_000);
-        let timeout = self.number(table, "timeout_ms", 100..=120_000);
+        let batch_events = self.number(table, "batch_events", limits::BATCH_EVENTS);
+        let batch_bytes = self.number(table, "batch_bytes", limits::BATCH_BYTES);
+        let wait = self.number(table, "batch_wait_ms", limits::BATCH_WAIT_MS);
+        let in_flight = self.number(table, "max_in_flight", limits::IN_FLIGHT);
+        let rate = self.number(table, "max_events_per_second", limits::PER_SECOND);
+        let timeout = self.number(table, "timeout_ms", limits::TIMEOUT_MS);
         Sending {
             batch_events: size(batch_events, default.batch_events),
             batch_bytes: size(batch_bytes, default.batch_bytes),

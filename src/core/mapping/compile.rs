@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use settings::Settings;
+pub(super) use shape::OWN_SETTINGS;
+pub(super) use tests_of_file::EXPECTABLE;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -29,7 +31,7 @@ use crate::core::payment::PaymentType;
 use crate::core::toml_reader::{Codes, Placed, Table, parse, settled};
 
 /// The only version of the mapping language so far.
-const LANGUAGE_VERSION: u64 = 1;
+pub(super) const LANGUAGE_VERSION: u64 = 1;
 
 const CODES: Codes = Codes {
     syntax: Code::MappingSyntax,

@@ -14,7 +14,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 pub const LIMITED: &str = "LDU";
 
 /// Numbers of states: 0 (Meta finds out) and California (1000) to Rhode Island (1013).
-const STATES: RangeInclusive<u16> = 1000..=1013;
+pub const STATES: RangeInclusive<u16> = 1000..=1013;
 
 /// What Meta may do with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

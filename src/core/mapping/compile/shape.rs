@@ -192,7 +192,8 @@ fn rewrite(table: &mut Table<'_, '_>, findings: &mut Findings) -> Rewrite {
 }
 
 /// Keys that a rule sets by settings of their own.
-const OWN_SETTINGS: [&str; 5] = ["value", "currency", "num_items", "contents", "event_id"];
+pub(in crate::core::mapping) const OWN_SETTINGS: [&str; 5] =
+    ["value", "currency", "num_items", "contents", "event_id"];
 
 /// `custom_data = { plan = "{event_data.plan}", channel = "app", score = 5 }`.
 fn custom_data(table: &mut Table<'_, '_>, findings: &mut Findings) -> Vec<(String, Fill)> {

@@ -1,0 +1,35 @@
+//! `tillpost schema`: the JSON Schemas by which editors complete and explain our files.
+
+use clap::ValueEnum;
+
+use super::{Ended, terminal};
+use crate::{config, core::mapping};
+
+/// Prints the JSON Schema of a kind of file.
+///
+/// Editors for TOML (`VSCode` with Even Better TOML or Tombi, and others) complete, explain and underline with it.
+/// Keep it beside your files, and begin a file with the line: #:schema ./mapping.schema.json
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Example:\n  tillpost schema mapping > mapping.schema.json")]
+pub(super) struct Arguments {
+    /// Which kind of file.
+    #[arg(value_enum)]
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Mapping files.
+    Mapping,
+    /// The configuration, tillpost.toml.
+    Config,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Ended {
+    let schema = match arguments.kind {
+        Kind::Mapping => mapping::schema::schema(),
+        Kind::Config => config::schema(),
+    };
+    terminal::data(schema.trim_end());
+    Ended::Well
+}
