@@ -88,7 +88,7 @@ pub(super) fn mapping(path: &Path) -> Result<(Option<Mapping>, FileReport), Ende
 /// The same, for commands that can do nothing without it: prints what there is to say.
 pub(super) fn usable_mapping(path: &Path) -> Result<Option<Mapping>, Ended> {
     let (mapping, file) = mapping(path)?;
-    say_findings(file);
+    say_findings(&file);
     Ok(mapping)
 }
 
@@ -96,13 +96,14 @@ pub(super) fn usable_mapping(path: &Path) -> Result<Option<Mapping>, Ended> {
 pub(super) fn shipped_mapping() -> Option<Mapping> {
     let path = Path::new(SHIPPED_MAPPING_PATH);
     let (mapping, file) = config::compiled(path, SHIPPED_MAPPING.to_owned(), Datasets::Any);
-    say_findings(file);
+    say_findings(&file);
     mapping
 }
 
-fn say_findings(file: FileReport) {
+/// Prints what there is to say of a file.
+pub(super) fn say_findings(file: &FileReport) {
     if !file.findings.is_empty() {
-        terminal::say(&Report { files: vec![file] }.draw(Colour::Always));
+        terminal::say(&Report { files: vec![file.clone()] }.draw(Colour::Always));
     }
 }
 

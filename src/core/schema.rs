@@ -99,10 +99,20 @@ impl Schema {
         Self::anything().with("$ref", format!("#/definitions/{name}"))
     }
 
-    /// With a sentence for whoever writes it.
+    /// With a sentence for whoever writes it; the words of a short list follow with their meanings,
+    /// for editors that show nothing else.
     #[must_use]
     pub fn says(self, sentence: impl Into<String>) -> Self {
-        self.with("description", sentence.into())
+        let mut says = sentence.into();
+        let words = self.0.get("enum").and_then(Value::as_array).into_iter().flatten();
+        let meanings = self.0.get("x-taplo").map(|meta| &meta["docs"]["enumValues"]);
+        let meanings = meanings.and_then(Value::as_array).into_iter().flatten();
+        for (index, (word, meaning)) in words.zip(meanings).enumerate() {
+            let gap = if index == 0 { "\n\n" } else { "\n" };
+            let line = [word, meaning].map(|text| text.as_str().unwrap_or_default());
+            says.extend([gap, "- `", line[0], "`: ", line[1]]);
+        }
+        self.with("description", says)
     }
 
     /// With the value that holds where nothing is written.

@@ -1,5 +1,6 @@
 //! The command line, as a person types it: output, words and exit codes.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
@@ -450,7 +451,7 @@ fn a_failed_test_shows_what_came_instead_and_exits_with_one() {
     assert_eq!(text.code, Some(1), "{}", text.data);
     for part in [
         "FAILED  m.toml:6 a lead",
-        "  - event = \"Lead\"\n  + event = \"Purchase\"",
+        "  event  expected  \"Lead\"\n         got       \"Purchase\"",
         "warning[E201]",
     ] {
         assert!(text.data.contains(part), "{part} in {}", text.data);
@@ -517,4 +518,110 @@ fn replay_shows_what_an_edit_would_send_and_then_sends_it() {
     assert!(traced.contains("skip: the mapping file binds no event to RECURRING"), "{traced}");
     assert!(traced.contains("decided anew by a replay"), "{traced}");
     assert_eq!(printed(folder.path(), &["replay", "--verdict", "forward"], "").code, Some(2));
+}
+
+#[test]
+fn tests_are_read_from_standard_input_filtered_and_shown_with_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = "version = 1\n[defaults]\ndataset = \"shop\"\n[payments]\nDEFAULT = \"Purchase\"\n\
+        [[test]]\nname = \"A purchase\"\npayment = { user_id = \"1\", amount = 5, currency = \"INR\" }\n\
+        expect = { findings = [\"E207\", \"E208\"], action_source = \"app\" }\n\
+        [[test]]\nname = \"another\"\npayment = { user_id = \"1\", amount = 5, currency = \"INR\" }\n\
+        expect = { verdict = \"forward\" }\n";
+    let some = printed(folder.path(), &["test", "-", "--filter", "a PURCHASE"], source);
+    insta::assert_snapshot!(some.data.split("    warning").next().unwrap_or_default(), @r#"
+    FAILED  (standard input):6 A purchase
+      action_source  expected  "app"
+                     got       "system_generated"
+      findings       expected  ["E207","E208"]
+                     got       ["E201","E204","E206","E208"]
+                     too many  E201 an event for the catalogue names no product
+                     too many  E204 content_type is missing
+                     too many  E206 num_items is missing
+                     missing   E207 value differs from the sum of contents
+    "#);
+    assert_eq!((some.code, some.words.as_str()), (Some(1), "0 passed, 1 failed\n"));
+    let all = printed(folder.path(), &["test", "-"], source);
+    assert!(all.data.contains("ok      (standard input):10 another"), "{}", all.data);
+    assert!(!all.data.contains('\u{1b}'), "no colours where nobody sees them: {}", all.data);
+    let none = printed(folder.path(), &["test", "-", "--filter", "nothing"], source);
+    assert_eq!(none.code, Some(2));
+    assert!(none.words.contains("no test has `nothing` in its name"), "{}", none.words);
+}
+
+/// The elements of a document in order, each with its attributes; text with no name.
+fn elements(xml: &str) -> Vec<(String, BTreeMap<String, String>)> {
+    use quick_xml::events::Event;
+    let mut reader = quick_xml::Reader::from_str(xml);
+    reader.config_mut().check_end_names = true;
+    let mut found = Vec::new();
+    loop {
+        match reader.read_event().expect("well-formed") {
+            Event::Start(element) | Event::Empty(element) => {
+                let attributes = element.attributes().map(|attribute| {
+                    let attribute = attribute.expect("an attribute");
+                    let key = attribute.key.as_ref().to_owned();
+                    let value = quick_xml::escape::unescape(&attribute.value).expect("escapes");
+                    (key, value.into_owned())
+                });
+                let name = element.name().as_ref().to_owned();
+                found.push((name, attributes.collect()));
+            }
+            Event::Eof => return found,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn junit_shows_passed_failed_and_broken_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = "version = 1\n[defaults]\ndataset = \"shop\"\n[payments]\nDEFAULT = \"Lead\"\n\
+        [[test]]\nname = \"a lead <&> \\\"more\\\" \\u001b\"\npayment = { user_id = \"1\", amount = 5, currency = \"INR\" }\n\
+        expect = { event = \"Lead\" }\n\
+        [[test]]\nname = \"no lead\"\npayment = { user_id = \"1\", amount = 5, currency = \"INR\" }\n\
+        expect = { event = \"Purchase\", value = 5 }\n";
+    std::fs::write(folder.path().join("a.toml"), source).expect("a file");
+    let broken = "version = 1\n[payments]\nDEFAULT = \"Purchse\"\n";
+    std::fs::write(folder.path().join("b.toml"), broken).expect("a file");
+    let junit = printed(folder.path(), &["test", ".", "--format", "junit"], "");
+    assert_eq!(junit.code, Some(1), "{}", junit.words);
+    let elements = elements(&junit.data);
+    let names: Vec<&str> = elements.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "testsuites",
+            "testsuite",
+            "testcase",
+            "testcase",
+            "failure",
+            "testsuite",
+            "testcase",
+            "error"
+        ]
+    );
+    let attribute = |index: usize, key: &str| elements[index].1[key].as_str();
+    for (index, key, expected) in [
+        (0, "tests", "3"),
+        (0, "failures", "1"),
+        (0, "errors", "1"),
+        (1, "name", "./a.toml"),
+        (1, "tests", "2"),
+        (2, "name", "a lead <&> \"more\" \u{fffd}"),
+        (2, "line", "6"),
+        (3, "file", "./a.toml"),
+        (3, "line", "10"),
+        (4, "message", "event: expected \"Purchase\", got \"Lead\""),
+        (6, "name", "the file can be used"),
+        (6, "line", "3"),
+        (7, "type", "M405"),
+    ] {
+        assert_eq!(attribute(index, key), expected, "{key} of element {index}:\n{}", junit.data);
+    }
+    assert!(junit.data.contains("3 | DEFAULT ="), "the broken line is shown: {}", junit.data);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shipped = printed(root, &["test", "--format", "junit"], "");
+    assert_eq!(shipped.code, Some(0), "{}", shipped.data);
+    assert!(!shipped.data.contains("<failure") && shipped.data.contains("classname=\"mappings/"));
 }

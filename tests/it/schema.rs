@@ -223,8 +223,8 @@ fn tables_of_a_configuration() -> Vec<Place> {
     for (table, key, before) in [
         ("/properties/http", "admin_token", format!("{good}[http]\n")),
         (project, "server_key", format!("{DATASET}{project_without}")),
-        (project, "site_key", good.replace(DATASET, "").to_owned()),
-        (project, "client_token", good.replace(DATASET, "").to_owned()),
+        (project, "site_key", good.replace(DATASET, "")),
+        (project, "client_token", good.replace(DATASET, "")),
         (dataset, "access_token", format!("{PROJECT}[datasets.storefront]\nid = \"1\"\n")),
     ] {
         let tail =
@@ -566,7 +566,7 @@ fn example(page: &str, headline: &str) -> String {
     let after = page.split(headline).nth(1).expect(headline);
     let lines = after.lines().skip_while(|line| !line.starts_with("    "));
     let lines = lines.take_while(|line| line.starts_with("    ") || line.is_empty());
-    lines.map(|line| format!("{}\n", line.trim())).collect()
+    lines.map(str::trim).collect::<Vec<&str>>().join("\n")
 }
 
 /// A part of a configuration, with what a whole one needs besides.
