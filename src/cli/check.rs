@@ -129,6 +129,23 @@ fn check(path: &Path) -> Result<Vec<FileReport>, Ended> {
     Ok(vec![config::compiled(path, text, Datasets::Any).1])
 }
 
+/// The mapping files that a path means: the file itself, or those that a configuration names.
+pub(super) fn mapping_files(path: PathBuf) -> Result<Vec<PathBuf>, Ended> {
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    if path == Path::new("-") || !is_config(&path, &text) {
+        return Ok(vec![path]);
+    }
+    let named = config::load(&path, &Onlooker).1.files;
+    let named: Vec<PathBuf> = named.into_iter().skip(1).map(|file| file.path).collect();
+    if named.is_empty() {
+        let path = path.display();
+        return Err(terminal::misused(&format!(
+            "{path} names no mapping file that can be read; `tillpost check {path}` says why"
+        )));
+    }
+    Ok(named)
+}
+
 /// By its tables, or by its name where it has none.
 fn is_config(path: &Path, text: &str) -> bool {
     let (table, _) = toml::de::DeTable::parse_recoverable(text);

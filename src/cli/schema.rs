@@ -7,8 +7,9 @@ use crate::{config, core::mapping};
 
 /// Prints the JSON Schema of a kind of file.
 ///
-/// Editors for TOML (`VSCode` with Even Better TOML or Tombi, and others) complete, explain and underline with it.
-/// Keep it beside your files, and begin a file with the line: #:schema ./mapping.schema.json
+/// Editors for TOML (VS Code with Even Better TOML or Tombi, and others) complete, explain and
+/// underline with it. Keep it beside your files, and begin each with its line, for example:
+/// #:schema ./mapping.schema.json
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Example:\n  tillpost schema mapping > mapping.schema.json")]
 pub(super) struct Arguments {

@@ -18,7 +18,8 @@ use crate::core::trial::{self, Difference, Trial};
 /// Runs the tests written inside mapping files.
 ///
 /// A test is a table [[test]] with a name, a payment and what is expected of it. Nothing is sent or
-/// stored. Without a path it runs the tests of the mapping files under mappings/.
+/// stored. Without a path it runs the tests of the mapping files under mappings/, or else of those
+/// that tillpost.toml names.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -87,7 +88,9 @@ fn tests(arguments: &Arguments) -> Result<Ended, Ended> {
     };
     let now = Clock::System.now();
     let mut suites = Vec::new();
-    for path in check::files(&paths)? {
+    let named: Result<Vec<_>, Ended> =
+        check::files(&paths)?.into_iter().map(check::mapping_files).collect();
+    for path in named?.into_iter().flatten() {
         let (mapping, file) = setup::mapping(&path)?;
         let suite = suite(mapping.as_ref(), file, arguments.filter.as_deref(), now);
         setup::say_findings(&suite.file);

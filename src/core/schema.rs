@@ -1,13 +1,14 @@
 //! JSON Schemas of the files that people write, so that editors complete, explain and underline.
 //!
 //! In: what a file may say, put together from the closed lists, limits and defaults that its reader
-//! uses. Out: the text of a schema of draft-07, which every TOML editor reads: Taplo (the engine of
-//! Even Better TOML), Tombi, `VSCode`'s and `JetBrains`' own. `tests/it/schema.rs` holds each
-//! schema to its reader, key by key. Deliberately absent: what only the reader can see, such as
-//! rules that are never reached; a schema refuses nothing that its reader takes.
+//! uses. Out: the text of a schema of draft-07, which both engines of TOML editors read: Taplo (of
+//! Even Better TOML) and Tombi. `tests/it/schema.rs` holds each schema to its reader, key by key.
+//! Deliberately absent: what only the reader can see, such as rules that are never reached; a
+//! schema refuses nothing that its reader takes.
 //!
-//! Some habits come from the editors: Taplo does not see what stands beside a `$ref`, so every
-//! description is inside; it and Tombi read the meaning of an `enum`'s words in `x-taplo`.
+//! Some habits come from the editors. Taplo does not see what stands beside a `$ref`, so every
+//! description is inside. It reads the meaning of an `enum`'s words in `x-taplo`; for others it
+//! follows the description.
 
 use serde_json::{Map, Value, json};
 

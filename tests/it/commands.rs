@@ -549,6 +549,25 @@ fn tests_are_read_from_standard_input_filtered_and_shown_with_what_is_missing() 
     assert!(none.words.contains("no test has `nothing` in its name"), "{}", none.words);
 }
 
+#[test]
+fn a_configuration_means_the_mapping_files_that_it_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "[[projects]]\nname = \"shop\"\nserver_key = { env = \"NO_SUCH_KEY\" }\nmapping = \"m.toml\"\n[datasets.shop]\nid = \"1\"\naccess_token = { file = \"absent\" }\n";
+    std::fs::write(folder.path().join("tillpost.toml"), config).expect("a file");
+    let none = printed(folder.path(), &["test"], "");
+    assert_eq!(none.code, Some(2));
+    assert!(none.words.contains("names no mapping file that can be read"), "{}", none.words);
+    let mapping = "version = 1\n[defaults]\ndataset = \"shop\"\n[payments]\nDEFAULT = \"Lead\"\n[[test]]\nname = \"a lead\"\npayment = { user_id = \"1\", amount = 5, currency = \"INR\" }\nexpect = { event = \"Lead\" }\n";
+    std::fs::write(folder.path().join("m.toml"), mapping).expect("a file");
+    let some = printed(folder.path(), &["test"], "");
+    assert_eq!(
+        (some.code, some.data.as_str()),
+        (Some(0), "ok      m.toml:6 a lead\n"),
+        "{}",
+        some.words
+    );
+}
+
 /// The elements of a document in order, each with its attributes; text with no name.
 fn elements(xml: &str) -> Vec<(String, BTreeMap<String, String>)> {
     use quick_xml::events::Event;
@@ -568,7 +587,14 @@ fn elements(xml: &str) -> Vec<(String, BTreeMap<String, String>)> {
                 found.push((name, attributes.collect()));
             }
             Event::Eof => return found,
-            _ => {}
+            Event::End(_)
+            | Event::Text(_)
+            | Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::DocType(_)
+            | Event::GeneralRef(_) => {}
         }
     }
 }
