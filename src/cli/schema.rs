@@ -3,7 +3,8 @@
 use clap::ValueEnum;
 
 use super::{Ended, terminal};
-use crate::{config, core::mapping};
+use crate::config;
+use crate::core::mapping;
 
 /// Prints the JSON Schema of a kind of file.
 ///
