@@ -72,7 +72,13 @@ pub fn run(mapping: &Mapping, test: &TestCase, now: Timestamp) -> Trial {
             "findings" => differences.extend(unexpected(&wanted, &findings)),
             "custom_data" | "user_data" => {
                 let inner = event.as_ref().and_then(|event| json::get(json::fields(event)?, key));
-                for (name, wanted) in json::fields(&wanted).unwrap_or_default() {
+                // What is no table names nothing to compare, and must not pass by that.
+                let Some(members) = json::fields(&wanted) else {
+                    let (key, got) = (key.clone(), "a table of fields".to_owned());
+                    differences.push(Difference { key, expected: expected.clone(), got });
+                    continue;
+                };
+                for (name, wanted) in members {
                     let got = inner.and_then(|inner| json::get(json::fields(inner)?, name));
                     differences.extend(difference(&format!("{key}.{name}"), wanted, got));
                 }
@@ -124,7 +130,8 @@ fn difference(key: &str, expected: &Json<'_>, got: Option<&Json<'_>>) -> Option<
 /// `findings` names every error and warning there is. Notes need not be named.
 fn unexpected(wanted: &Json<'_>, findings: &Findings) -> Option<Difference> {
     let Json::Array(items) = wanted else { return difference("findings", wanted, None) };
-    let mut wanted: Vec<&str> = items.iter().filter_map(json::text).collect();
+    let codes: Option<Vec<&str>> = items.iter().map(json::text).collect();
+    let Some(mut wanted) = codes else { return difference("findings", wanted, None) };
     let is_asked = |finding: &&Finding| {
         finding.severity != Severity::Note || wanted.contains(&finding.code.as_str())
     };
@@ -181,11 +188,16 @@ mod tests {
             (r#"{ verdict = "block" }"#, vec![("verdict", "\"forward\"")]),
             ("{ value = 1999 }", vec![("value", "2000")]),
             ("{ findings = [] }", vec![("findings", "[\"E240\"]")]),
+            (r#"{ findings = ["E240", 5] }"#, vec![("findings", "nothing")]),
             (
                 r#"{ custom_data = { plan = "x", no = 1 } }"#,
                 vec![("custom_data.no", "nothing"), ("custom_data.plan", "\"gold\"")],
             ),
             (r#"{ reason = "status" }"#, vec![("reason", "nothing")]),
+            (
+                r#"{ verdict = "forward", user_data = "x" }"#,
+                vec![("user_data", "a table of fields")],
+            ),
         ] {
             let expected: Vec<(String, String)> =
                 expected.into_iter().map(|(key, got)| (key.to_owned(), got.to_owned())).collect();

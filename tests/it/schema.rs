@@ -1,7 +1,7 @@
 //! The JSON Schemas of mapping files and of `tillpost.toml` against the readers of both.
 //!
-//! The law: a schema refuses nothing that its reader takes, knows exactly the keys that the reader
-//! knows, and refuses each wrong kind and each unknown word that it can see. The judge of schemas is
+//! The law: a schema refuses nothing that its reader takes (but tests that could never pass), knows
+//! exactly the keys that the reader knows, and refuses each wrong kind and unknown word that it can see. The judge of schemas is
 //! another crate's (`boon`); what the readers know is asked of their own findings.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +13,8 @@ use tillpost::config::{self, World};
 use tillpost::core::finding::{Code, Findings};
 use tillpost::core::mapping::{Action, Datasets, Mapping, compile, schema};
 use tillpost::core::payment::PaymentType;
+use tillpost::core::time::Timestamp;
+use tillpost::core::trial;
 
 use crate::program::run;
 
@@ -337,6 +339,8 @@ const UNSEEN: [&str; 8] = [
     "custom_data",
 ];
 
+const DATE: &str = "1979-05-27";
+
 /// Values to try at a key: of every kind, and those that its schema itself names.
 fn values(schema: &Value) -> BTreeSet<String> {
     let kinds = [
@@ -351,7 +355,7 @@ fn values(schema: &Value) -> BTreeSet<String> {
         "\" \"",
         "[]",
         "{}",
-        "1979-05-27",
+        DATE,
         "[\"zzz\"]",
         "[5]",
         "[true]",
@@ -415,6 +419,46 @@ fn the_schema_refuses_nothing_that_its_reader_takes_and_sees_what_it_can() {
         }
     }
     assert!(tried > 5_000, "{tried}");
+}
+
+/// The one place where a schema is stricter: it refuses a test that could never pass.
+#[test]
+fn what_the_schema_refuses_in_a_test_could_never_pass() {
+    let kind = Kind::mapping();
+    let start = "version = 1\n[payments]\nDEFAULT = { event = \"Lead\", dataset = \"a\" }\n[[test]]\nname = \"x\"\n";
+    let payment = "payment = { user_id = \"1\", amount = 5, currency = \"INR\" }\n";
+    const PAYMENT: &[(&str, &str)] =
+        &[("user_id", "\"1\""), ("amount", "5"), ("currency", "\"INR\"")];
+    let item = "/properties/test/items/properties";
+    let places = [
+        place(format!("{item}/expect"), format!("{start}{payment}expect = {{ "), &[], " }"),
+        place(
+            format!("{item}/payment"),
+            format!("{start}expect = {{}}\npayment = {{ "),
+            PAYMENT,
+            " }",
+        ),
+    ];
+    let mut refused = 0;
+    for place in &places {
+        for (key, schema) in kind.properties(&place.pointer) {
+            for value in values(&schema) {
+                let text = place.with(&key, &value);
+                // A date of TOML is a text to the compiler, and to each editor something else; a
+                // blank text in a payment counts as absent.
+                let is_none = [DATE, "\"\"", "\" \""].contains(&value.as_str());
+                if is_none || kind.refusal(&text).is_none() || !kind.errors(&text).is_empty() {
+                    continue;
+                }
+                let mapping = compiled(&text);
+                let now = Timestamp::from_seconds(1_772_280_000);
+                let trial = trial::run(&mapping, &mapping.tests()[0], now);
+                assert!(!trial.passed(), "this test passes, and the schema refuses it:\n{text}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub(super) fn tests() -> Schema {
 fn payment() -> Schema {
     let text_or_number =
         |says: &str| Schema::anything().with("type", ["string", "number"].as_slice()).says(says);
+    // What of the person or the device is of the wrong kind costs itself alone, not the payment.
+    let loose = |says: &str| Schema::anything().says(says);
     let object = |says: &str| Schema::open_table([]).says(says);
     Schema::open_table([
         (
@@ -51,8 +53,8 @@ fn payment() -> Schema {
         ("amount", text_or_number("How much. Required.")),
         ("currency", Schema::text().says("In which currency: a code of ISO 4217.")),
         ("event_data", object("The commerce details as your backend sends them.")),
-        ("user_data", object("Fields of the person that travel with the payment.")),
-        ("device_data", object("What the app says of its device.")),
+        ("user_data", loose("Fields of the person that travel with the payment.")),
+        ("device_data", loose("What the app says of its device.")),
     ])
     .says("The payment as your backend would send it. Required.")
     .examples(vec![serde_json::json!({
