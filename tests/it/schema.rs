@@ -424,11 +424,11 @@ fn the_schema_refuses_nothing_that_its_reader_takes_and_sees_what_it_can() {
 /// The one place where a schema is stricter: it refuses a test that could never pass.
 #[test]
 fn what_the_schema_refuses_in_a_test_could_never_pass() {
+    const PAYMENT: &[(&str, &str)] =
+        &[("user_id", "\"1\""), ("amount", "5"), ("currency", "\"INR\"")];
     let kind = Kind::mapping();
     let start = "version = 1\n[payments]\nDEFAULT = { event = \"Lead\", dataset = \"a\" }\n[[test]]\nname = \"x\"\n";
     let payment = "payment = { user_id = \"1\", amount = 5, currency = \"INR\" }\n";
-    const PAYMENT: &[(&str, &str)] =
-        &[("user_id", "\"1\""), ("amount", "5"), ("currency", "\"INR\"")];
     let item = "/properties/test/items/properties";
     let places = [
         place(format!("{item}/expect"), format!("{start}{payment}expect = {{ "), &[], " }"),
