@@ -26,7 +26,7 @@ macro_rules! closed_list {
             /// What the word means: the sentence that documents its variant, for editors.
             #[must_use]
             #[allow(dead_code, reason = "not every list is one that people write")]
-            pub const fn says(self) -> &'static str {
+            pub const fn meaning(self) -> &'static str {
                 match self { $( Self::$variant => concat!($($says),+).trim_ascii() ),+ }
             }
 

@@ -198,7 +198,7 @@ fn values(schemas: impl IntoIterator<Item = Schema>) -> Vec<Value> {
 /// The words of a closed list with their meanings, for [`Schema::words`].
 macro_rules! meanings {
     ($list:ty) => {
-        <$list>::ALL.iter().map(|word| (word.as_str(), word.says()))
+        <$list>::ALL.iter().map(|word| (word.as_str(), word.meaning()))
     };
 }
 pub(crate) use meanings;

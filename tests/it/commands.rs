@@ -240,10 +240,10 @@ fn decide_prints_the_exact_event_and_stores_nothing() {
     let text = printed(folder.path(), &arguments, payment);
     insta::assert_snapshot!(text.data, @r#"
     ABC: forward
-      rule of line 19 (Purchase) is taken
+      rule of line 20 (Purchase) is taken
       Purchase DEFAULT.ABC to storefront
         {
-          "event_name": "Purchase",                   ← the rule of line 19
+          "event_name": "Purchase",                   ← the rule of line 20
           "event_time": 1772280000,                   ← when the payment arrived
           "event_id": "DEFAULT.ABC",                  ← {type}.{payment_id}
           "action_source": "system_generated",        ← without_device: no device is known

@@ -85,6 +85,7 @@ fn json(text: &str) -> Value {
 }
 
 /// A configuration beside one mapping file; every variable is set.
+#[derive(Debug)]
 struct Beside(String);
 
 impl World for Beside {
@@ -317,7 +318,7 @@ fn schema_and_reader_know_the_same_keys() {
 
 /// What the schema explains before its reader reads it.
 fn is_not_read_yet(key: &str) -> bool {
-    const NOT_YET: [&str; 1] = ["catalog"];
+    const NOT_YET: [&str; 0] = [];
     NOT_YET.contains(&key.trim_start_matches("/properties/"))
 }
 

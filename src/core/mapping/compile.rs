@@ -16,9 +16,9 @@ mod when;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+pub(super) use expectations::EXPECTABLE;
 use settings::Settings;
 pub(super) use shape::OWN_SETTINGS;
-pub(super) use tests_of_file::EXPECTABLE;
 use toml::Spanned;
 use toml::de::DeValue;
 

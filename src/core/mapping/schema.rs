@@ -67,7 +67,7 @@ fn payments() -> Schema {
         let says = format!(
             "{} Write the event that Meta receives, a table with more settings, or a list of tables \
              (`[[payments.{payment_type}]]`) of which the first whose `when` holds counts.",
-            payment_type.says()
+            payment_type.meaning()
         );
         (payment_type.as_str(), rules(false).says(says))
     };
@@ -180,13 +180,22 @@ fn catalog() -> Schema {
 }
 
 /// A regular expression for a path: a field of a payment, or a value in `event_data`.
-fn path_pattern() -> String {
-    let fields: Vec<&str> =
-        Root::words().filter(|root| *root != Root::EventData.as_str()).collect();
-    format!(r"^({}|{}(\.[^.]+)+)$", fields.join("|"), Root::EventData)
+fn path_pattern(roots: &[Root]) -> String {
+    let field = |root: &Root| match root {
+        Root::EventData => format!(r"{root}(\.[^.]+)+"),
+        Root::Type
+        | Root::Status
+        | Root::Amount
+        | Root::Currency
+        | Root::PaymentId
+        | Root::UserId
+        | Root::EventSourceUrl => root.to_string(),
+    };
+    let fields: Vec<String> = roots.iter().map(field).collect();
+    format!("^({})$", fields.join("|"))
 }
 
-/// A path.
-fn path() -> Schema {
-    Schema::text().matching(path_pattern())
+/// A path below one of these fields.
+fn path(roots: &[Root]) -> Schema {
+    Schema::text().matching(path_pattern(roots))
 }

@@ -23,7 +23,7 @@ use crate::core::time::Timestamp;
 use crate::core::toml_reader::{Placed, Table, kind};
 
 /// What a test may expect.
-pub(super) const EXPECTABLE: [&str; 11] = [
+pub(in crate::core::mapping) const EXPECTABLE: [&str; 11] = [
     "verdict",
     "reason",
     "event",

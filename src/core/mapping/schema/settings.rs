@@ -9,6 +9,7 @@ use crate::core::check::{Profile, Weight, Weights};
 use crate::core::finding::Code;
 use crate::core::mapping::ExternalId;
 use crate::core::mapping::compile::OWN_SETTINGS;
+use crate::core::mapping::path::Root;
 use crate::core::mapping::shape::LetterCase;
 use crate::core::meta::data_processing::STATES;
 use crate::core::meta::event::CONTENT_TEXTS;
@@ -49,7 +50,7 @@ fn destination() -> Vec<Key> {
         .says(
             "Which statuses of a payment are sent; payments of others are recorded and stay here.",
         );
-    let source = || ActionSource::ALL.iter().map(|source| (source.as_str(), source.says()));
+    let source = || ActionSource::ALL.iter().map(|source| (source.as_str(), source.meaning()));
     let instead = source().filter(|(word, _)| *word != ActionSource::App.as_str());
     let without_device =
         std::iter::once(("block", "It is not sent, and a finding says why.")).chain(instead);
@@ -83,7 +84,7 @@ fn money() -> Vec<Key> {
     let code_or_path = || {
         Schema::any_of([
             Schema::text().matching("^[^._]{3,}$").says("A code of ISO 4217 such as `INR`."),
-            path().says("Where the currency stands in the payment."),
+            path(&[Root::EventData]).says("Where the currency stands in the payment."),
         ])
     };
     vec![
@@ -122,7 +123,8 @@ fn money() -> Vec<Key> {
 /// A path, a number, a sum of the items; or a list of these.
 fn sources(of_contents: &str) -> Schema {
     let loose = of_contents.replace('(', r" *\( *").replace(')', r" *\)");
-    let text = Schema::text().matching(format!("{}|^ *{loose} *$", path_pattern()));
+    let numbers = path_pattern(&[Root::Amount, Root::EventData]);
+    let text = Schema::text().matching(format!("{numbers}|^ *{loose} *$"));
     Schema::one_or_many(Schema::any_of([text, Schema::number()]))
 }
 
@@ -212,7 +214,7 @@ fn person() -> Vec<Key> {
         ),
         (
             "consent",
-            path()
+            path(&[Root::EventData])
                 .says("A path that must be true; otherwise nothing is sent (reason `no_consent`).")
                 .examples(texts(["event_data.marketing_consent"])),
         ),
@@ -257,7 +259,7 @@ fn checks() -> Schema {
             code.severity()
         );
         let words = if always {
-            Schema::words([(Weight::Block.as_str(), Weight::Block.says())])
+            Schema::words([(Weight::Block.as_str(), Weight::Block.meaning())])
         } else {
             weights()
         };

@@ -11,7 +11,7 @@ use crate::core::schema::{Key, Schema, meanings};
 pub(super) fn when() -> Schema {
     let fields = Root::ALL.iter().filter(|root| **root != Root::EventData).map(|root| field(*root));
     Schema::open_table(fields)
-        .with("propertyNames", Schema::anything().with("pattern", path_pattern()))
+        .with("propertyNames", Schema::anything().with("pattern", path_pattern(Root::ALL)))
         .others(&condition(&literal()).says(
             "A value of `event_data`: what it must be, or a table of questions. Write the path in quotes.",
         ))
@@ -34,7 +34,7 @@ fn field(root: Root) -> Key {
     };
     (
         root.as_str(),
-        condition(&values).says(format!("{} A value, or a table of questions.", root.says())),
+        condition(&values).says(format!("{} A value, or a table of questions.", root.meaning())),
     )
 }
 
