@@ -30,6 +30,9 @@ use auth::Keyring;
 /// Largest body of the public API, in bytes (row LR-30).
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
+/// Largest body of a batch of captures, in bytes. Ours: a thousand payments of usual size, and room.
+pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// Largest body of an import, in bytes: a thousand payments of usual size, and room.
 pub const IMPORT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -68,6 +71,11 @@ impl Api {
 pub fn public(api: Api) -> Router {
     Router::new()
         .route("/api/v1/capture-payment", post(linkrunner::capture_payment))
+        .route("/api/v1/capture-event", post(linkrunner::capture_event))
+        .route(
+            "/api/v1/capture-payments",
+            post(linkrunner::capture_payments).layer(DefaultBodyLimit::max(BATCH_BYTES_MAX)),
+        )
         .route("/api/v1/remove-payment", post(linkrunner::remove_payment))
         .route("/api/v1/signup", post(linkrunner::signup))
         .route("/health/live", get(health::live))

@@ -9,18 +9,19 @@ mod answer;
 pub mod import;
 mod live;
 mod matching;
+mod project;
 pub mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use secrecy::SecretString;
-
 pub use answer::{Captured, RemovedAnswer, SignedUp};
 pub use live::{InForce, LiveMapping, RefusedFile};
 pub use matching::CatalogReport;
+pub use project::Project;
 
 use matching::{Matching, looked_up};
+use project::Ruled;
 
 use crate::clock::Clock;
 use crate::config::Users;
@@ -28,56 +29,12 @@ use crate::core::decide::{Case, Decision, Verdict, decide};
 use crate::core::dry_run::{DryRun, Ruling, dry_run};
 use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json::{self, Json};
-use crate::core::mapping::{DatasetName, Mapping};
-use crate::core::money::Currency;
-use crate::core::payment::{self, Arrival, Payment, Reading};
+use crate::core::mapping::DatasetName;
+use crate::core::payment::{self, Arrival, CaptureKind, Payment, Reading};
 use crate::core::signup;
 use crate::core::time::Timestamp;
 use crate::core::user::User;
-use crate::store::{
-    DatasetKey, Entered, Entry, HeldPayment, NewPayment, ProjectKey, Store, StoreError,
-};
-
-/// A project while the service runs.
-#[derive(Debug, Clone)]
-pub struct Project {
-    /// Its name.
-    pub name: String,
-    /// Its number in the books.
-    pub key: ProjectKey,
-    /// The keys of its servers.
-    pub server_keys: Vec<SecretString>,
-    /// Its mapping file.
-    pub mapping: LiveMapping,
-    /// Whose payments count.
-    pub users: Users,
-    /// Its currency.
-    pub currency: Option<Currency>,
-    /// How long a payment waits for its user, in milliseconds.
-    pub hold_millis: i64,
-    /// Most requests of one key in a second.
-    pub max_requests_per_second: Option<u32>,
-}
-
-/// A project under the table that is in force while one request is served.
-#[derive(Debug, Clone)]
-struct Ruled<'p> {
-    project: &'p Project,
-    mapping: Arc<Mapping>,
-}
-
-impl Project {
-    fn ruled(&self) -> Ruled<'_> {
-        Ruled { project: self, mapping: self.mapping.mapping() }
-    }
-}
-
-impl Ruled<'_> {
-    /// What a body of this project meets at that moment.
-    fn arrival(&self, received_at: Timestamp) -> Arrival {
-        Arrival { received_at, default_country: self.mapping.default_country() }
-    }
-}
+use crate::store::{DatasetKey, Entered, Entry, HeldPayment, NewPayment, Store, StoreError};
 
 /// Why a request was not served.
 #[derive(Debug)]
@@ -88,6 +45,17 @@ pub enum Refused {
     NothingToRemove,
     /// The store is at fault; nothing was promised.
     Store(StoreError),
+}
+
+impl Refused {
+    /// What is wrong with the body; nothing where the body is not at fault.
+    #[must_use]
+    pub fn into_findings(self) -> Findings {
+        match self {
+            Self::Body(findings) => findings,
+            Self::NothingToRemove | Self::Store(_) => Findings::default(),
+        }
+    }
 }
 
 impl From<StoreError> for Refused {
@@ -116,8 +84,13 @@ impl Intake {
     ///
     /// # Errors
     /// [`Refused`]: the body or the store is at fault, and nothing was recorded.
-    pub async fn capture(&self, project: &Project, body: &[u8]) -> Result<Captured, Refused> {
-        let answers = self.capture_all(project, &[body]).await?;
+    pub async fn capture(
+        &self,
+        project: &Project,
+        kind: CaptureKind,
+        body: &[u8],
+    ) -> Result<Captured, Refused> {
+        let answers = self.capture_all(project, kind, &[body]).await?;
         answers.into_iter().next().unwrap_or_else(|| Err(Refused::Body(Findings::default())))
     }
 
@@ -128,6 +101,7 @@ impl Intake {
     pub async fn capture_all(
         &self,
         project: &Project,
+        kind: CaptureKind,
         bodies: &[&[u8]],
     ) -> Result<Vec<Result<Captured, Refused>>, StoreError> {
         let now = self.clock.now();
@@ -135,7 +109,7 @@ impl Intake {
         let mut answers = Vec::with_capacity(bodies.len());
         let mut readable = Vec::with_capacity(bodies.len());
         for body in bodies {
-            match read(body, project.arrival(now)) {
+            match read(kind, body, project.arrival(now)) {
                 Ok((payment, findings)) => {
                     readable.push((answers.len(), payment, findings));
                     answers.push(None);
@@ -165,7 +139,7 @@ impl Intake {
     pub async fn dry_run(&self, project: &Project, body: &[u8]) -> Result<DryRun, StoreError> {
         let now = self.clock.now();
         let ruled = project.ruled();
-        let user = match read(body, ruled.arrival(now)) {
+        let user = match read(CaptureKind::Either, body, ruled.arrival(now)) {
             Ok((payment, _)) => {
                 let user_id = payment.user_id.as_str().to_owned();
                 self.users(project, vec![user_id]).await?.into_iter().next().flatten()
@@ -282,7 +256,7 @@ impl Intake {
     ) -> Result<Option<Captured>, Refused> {
         // A record that a damaged database gives back broken must not stop the others.
         let arrival = project.arrival(held.received_at);
-        let Ok((payment, _)) = read(held.capture.as_bytes(), arrival) else {
+        let Ok((payment, _)) = read(CaptureKind::Either, held.capture.as_bytes(), arrival) else {
             return Ok(None);
         };
         let users = self.users(project.project, vec![held.user_id]).await?;
@@ -323,7 +297,7 @@ impl Intake {
     ) -> NewPayment {
         NewPayment {
             project: project.key,
-            payment_type: payment.payment_type.as_str(),
+            payment_type: payment.occasion.key(),
             payment_id: payment.payment_id.as_ref().map(|id| id.as_str().to_owned()),
             user_id: payment.user_id.as_str().to_owned(),
             received_at: payment.received_at,
@@ -372,8 +346,12 @@ fn answered(payment: &Payment<'_>, json: &str, entered: &Entered) -> Option<Capt
     }
 }
 
-fn read(body: &[u8], arrival: Arrival) -> Result<(Payment<'_>, Findings), Refused> {
-    let Reading { value, findings } = payment::read(parse(body)?, arrival);
+fn read(
+    kind: CaptureKind,
+    body: &[u8],
+    arrival: Arrival,
+) -> Result<(Payment<'_>, Findings), Refused> {
+    let Reading { value, findings } = payment::read_as(kind, parse(body)?, arrival);
     match value {
         Some(payment) => Ok((payment, findings)),
         None => Err(Refused::Body(findings)),

@@ -18,12 +18,13 @@ use super::catalog::rate::Lookup;
 use super::check::{self, Evidence, expiry};
 use super::event_data;
 use super::finding::Findings;
+use super::json;
 use super::mapping::path::{Found, View};
 use super::mapping::{Action, DatasetName, Forward, Mapping, MappingVersion};
 use super::meta::{ActionSource, DataProcessing, EventId, ServerEvent};
 use super::money::Currency;
 use super::names::closed_list;
-use super::payment::Payment;
+use super::payment::{Occasion, Payment};
 use super::time::Timestamp;
 use super::user::User;
 use parts::{
@@ -139,6 +140,18 @@ pub fn decide(case: Case<'_>) -> Decision {
 
 type Stop = (Verdict, Reason, String);
 
+/// What a capture is about, as a sentence names it.
+struct Kind<'k>(&'k Occasion<'k>);
+
+impl std::fmt::Display for Kind<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Occasion::Payment(payment_type) => payment_type.fmt(formatter),
+            Occasion::Event(name) => write!(formatter, "the event `{}`", json::shortened(name)),
+        }
+    }
+}
+
 /// The rule that forwards the payment, or what stops it before any check.
 fn rule<'c>(case: Case<'c>, view: &View<'_>) -> Result<(&'c Forward, &'c User), Stop> {
     let Case { mapping, payment, user, now, .. } = case;
@@ -147,8 +160,8 @@ fn rule<'c>(case: Case<'c>, view: &View<'_>) -> Result<(&'c Forward, &'c User), 
         let because = "the user is not known yet; the payment waits for the signup";
         return Err((Verdict::Hold, Reason::UserNotKnown, because.to_owned()));
     };
-    let kind = payment.payment_type;
-    let rules = mapping.rules(kind);
+    let kind = Kind(&payment.occasion);
+    let rules = mapping.rules_of(&payment.occasion);
     let holds = rules.iter().find(|rule| rule.when.refuted_by(view).is_none());
     let forward = match holds.map(|rule| &rule.action) {
         Some(Action::Forward(forward)) => forward,
@@ -162,7 +175,7 @@ fn rule<'c>(case: Case<'c>, view: &View<'_>) -> Result<(&'c Forward, &'c User), 
             return Err(skip(Reason::NoMapping, because));
         }
     };
-    if !forward.statuses.contains(&payment.status) {
+    if payment.occasion.is_payment() && !forward.statuses.contains(&payment.status) {
         let because = format!("payments with status {} are not forwarded", payment.status);
         return Err(skip(Reason::Status, because));
     }
@@ -205,7 +218,7 @@ fn forwarded(case: Case<'_>, view: &View<'_>, forward: &Forward, user: &User) ->
         app_data,
         event_fields: &payment.event_fields,
         data_processing,
-        amount: forward.shape.value.is_empty().then_some(payment.amount),
+        amount: payment.amount.filter(|_| forward.shape.value.is_empty()),
         currency: payment_currency(case, forward, &sent),
         time: payment.time(),
         now: case.now,

@@ -13,7 +13,7 @@ use super::json;
 use super::mapping::{DatasetName, Mapping};
 use super::meta::EventId;
 use super::money::Currency;
-use super::payment::{self, Arrival, PaymentId};
+use super::payment::{self, Arrival, CaptureKind, PaymentId};
 use super::time::Timestamp;
 use super::user::User;
 
@@ -54,7 +54,8 @@ pub fn dry_run(body: &[u8], ruling: Ruling<'_>) -> DryRun {
     };
     let Ruling { mapping, user, currency, now } = ruling;
     let default_country = mapping.default_country();
-    let reading = payment::read(json, Arrival { received_at: now, default_country });
+    let arrival = Arrival { received_at: now, default_country };
+    let reading = payment::read_as(CaptureKind::Either, json, arrival);
     let Some(payment) = reading.value else { return refused(reading.findings) };
     // A payment without an id gets one only when it is taken.
     let record_id = "(an id of its own)";

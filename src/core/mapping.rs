@@ -26,7 +26,7 @@ use super::customer::CountryCode;
 use super::meta::{ActionSource, DataProcessing, EventName};
 use super::money::Currency;
 use super::names::closed_list;
-use super::payment::{PaymentStatus, PaymentType};
+use super::payment::{Occasion, PaymentStatus, PaymentType};
 use condition::When;
 use path::Path;
 use shape::Shape;
@@ -187,6 +187,17 @@ impl Mapping {
     #[must_use]
     pub fn rules(&self, payment_type: PaymentType) -> &[Rule] {
         &self.payments[payment_type as usize]
+    }
+
+    /// The rules for whatever a capture is about.
+    #[must_use]
+    pub fn rules_of(&self, occasion: &Occasion<'_>) -> &[Rule] {
+        match occasion {
+            Occasion::Payment(payment_type) => self.rules(*payment_type),
+            Occasion::Event(name) => {
+                self.events.get(&**name).map_or(&[], |rule| std::slice::from_ref(rule))
+            }
+        }
     }
 
     /// The rule for an event that a sender reports under this name.

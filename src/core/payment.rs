@@ -11,8 +11,10 @@
 pub mod difference;
 pub mod event_fields;
 mod misplaced;
+pub mod occasion;
 pub mod personal;
 pub mod reader;
+mod subject;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -25,10 +27,14 @@ use super::finding::{Code, Finding, Findings};
 use super::json::{self, Json};
 use super::meta::{AppData, DataProcessing, EventFields};
 use super::money::{Amount, Currency};
-use super::names::{closed_list, one_of, suggestion};
+use super::names::closed_list;
 use super::time::Timestamp;
 use super::user_data::{self, ClearField, UserData};
 use reader::BodyReader;
+
+use subject::Subject;
+
+pub use occasion::Occasion;
 
 closed_list! {
     /// What was paid for. The closed list of the payment API.
@@ -113,19 +119,20 @@ impl PaymentId {
     }
 }
 
-/// One captured payment.
+/// One capture: a payment, or an event that the sender reports.
 #[derive(Debug, PartialEq)]
 pub struct Payment<'a> {
-    /// Half of the key of deduplication. Without it every capture is a payment of its own.
+    /// Half of the key of deduplication, of an event its `event_id`. Without it every capture is
+    /// one of its own.
     pub payment_id: Option<PaymentId>,
     /// The other half of the key, and what the mapping file binds.
-    pub payment_type: PaymentType,
-    /// How far it got.
+    pub occasion: Occasion<'a>,
+    /// How far it got. An event that is reported has happened.
     pub status: PaymentStatus,
     /// Whose payment it is.
     pub user_id: UserId,
-    /// How much, in the payment's currency. Never negative.
-    pub amount: Amount,
+    /// How much, in the payment's currency. Never negative. An event need not have one.
+    pub amount: Option<Amount>,
     /// The currency named beside the amount.
     pub currency: Option<Currency>,
     /// The sender's commerce details, as sent, without fields of a person.
@@ -165,18 +172,20 @@ impl Payment<'_> {
     /// The payment as one JSON object that [`read`] understands: hashed, ready for the store.
     #[must_use]
     pub fn to_stored(&self) -> String {
-        let mut text = format!(
-            r#"{{"type":"{}","status":"{}","user_id":{},"amount":{}"#,
-            self.payment_type,
-            self.status,
-            json::quoted(self.user_id.as_str()),
-            self.amount
-        );
+        let mut text = match &self.occasion {
+            Occasion::Payment(payment_type) => {
+                format!(r#"{{"type":"{payment_type}","status":"{}""#, self.status)
+            }
+            Occasion::Event(name) => format!(r#"{{"event_name":{}"#, json::quoted(name)),
+        };
+        let id = if self.occasion.is_payment() { "payment_id" } else { "event_id" };
         let mut field = |key: &str, value: Option<String>| {
             // Writing to a String cannot fail.
             let _ = value.map(|value| write!(text, r#","{key}":{value}"#));
         };
-        field("payment_id", self.payment_id.as_ref().map(|id| json::quoted(id.as_str())));
+        field("user_id", Some(json::quoted(self.user_id.as_str())));
+        field("amount", self.amount.map(|amount| amount.to_string()));
+        field(id, self.payment_id.as_ref().map(|id| json::quoted(id.as_str())));
         field("currency", self.currency.map(|currency| json::quoted(currency.code())));
         field("event_data", self.event_data.as_ref().map(ToString::to_string));
         field("user_data", (!self.user_data.is_empty()).then(|| self.user_data.to_json()));
@@ -226,9 +235,42 @@ impl Arrival {
     }
 }
 
-/// Reads the body of a capture.
+/// Which body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaptureKind {
+    /// A payment.
+    Payment,
+    /// An event that the sender reports: it has an `event_name`.
+    Event,
+    /// Either, as `event_name` says: what the store gives back, and what people try out.
+    Either,
+}
+
+impl CaptureKind {
+    fn is_event(self, fields: &json::Fields<'_>) -> bool {
+        match self {
+            Self::Payment => false,
+            Self::Event => true,
+            Self::Either => {
+                json::get(fields, "event_name").is_some_and(|name| !json::is_blank(name))
+            }
+        }
+    }
+}
+
+/// Reads the body of a captured payment.
 #[must_use]
 pub fn read(body: Json<'_>, arrival: impl Into<Arrival>) -> Reading<Payment<'_>> {
+    read_as(CaptureKind::Payment, body, arrival)
+}
+
+/// Reads the body of a capture of this kind.
+#[must_use]
+pub fn read_as(
+    kind: CaptureKind,
+    body: Json<'_>,
+    arrival: impl Into<Arrival>,
+) -> Reading<Payment<'_>> {
     let arrival = arrival.into();
     let Json::Object(mut fields) = body else {
         return BodyReader::not_an_object(&body);
@@ -237,35 +279,39 @@ pub fn read(body: Json<'_>, arrival: impl Into<Arrival>) -> Reading<Payment<'_>>
     let mut reader = BodyReader::new(&fields);
     let event_data = event_data(sent, &mut reader.findings);
     let user_id = reader.required_id("user_id").and_then(|id| UserId::read(&id));
-    let payment_id = reader.optional_id("payment_id").and_then(|id| PaymentId::read(&id));
-    let payment_type = payment_type(&mut reader);
-    let status = status(&mut reader);
-    let amount = amount(&mut reader, event_data.as_ref());
+    let is_event = kind.is_event(&fields);
+    let subject = if is_event {
+        subject::event(&mut reader, event_data.as_ref())
+    } else {
+        subject::payment(&mut reader, event_data.as_ref())
+    };
     let currency = currency(&mut reader);
     let occurred_at = reader.time("occurred_at");
-    misplaced::check(&mut reader);
+    misplaced::check(&mut reader, is_event);
     let event_fields = event_fields::read(&mut reader);
     let data_processing = event_fields::data_processing(&reader, event_data.as_ref());
     let mut user_data = user_data::of_payment(&mut reader, arrival.context());
     let Device { app_data, tracking, .. } = device(&mut reader, &mut user_data);
     let findings = reader.findings;
-    let value = match (user_id, payment_type, status, amount, findings.has_error()) {
-        (Some(user_id), Some(payment_type), Some(status), Some(amount), false) => Some(Payment {
-            payment_id,
-            payment_type,
-            status,
-            user_id,
-            amount,
-            currency,
-            event_data,
-            user_data,
-            app_data,
-            tracking,
-            event_fields,
-            data_processing,
-            occurred_at,
-            received_at: arrival.received_at,
-        }),
+    let value = match (user_id, subject, findings.has_error()) {
+        (Some(user_id), Some(Subject { occasion, status, payment_id, amount }), false) => {
+            Some(Payment {
+                payment_id,
+                occasion,
+                status,
+                user_id,
+                amount,
+                currency,
+                event_data,
+                user_data,
+                app_data,
+                tracking,
+                event_fields,
+                data_processing,
+                occurred_at,
+                received_at: arrival.received_at,
+            })
+        }
         _ => None,
     };
     Reading { value, findings }
@@ -309,74 +355,6 @@ fn event_data<'a>(sent: Option<Json<'a>>, findings: &mut Findings) -> Option<Jso
             None
         }
     }
-}
-
-fn payment_type(reader: &mut BodyReader<'_, '_>) -> Option<PaymentType> {
-    let Some(word) = reader.optional_text("type") else { return Some(PaymentType::Default) };
-    // The Flutter SDK sends the name of its enum (reference/payment-apis.md 2.3).
-    let word = if word == "DEFAULT_PAYMENT" { "DEFAULT" } else { &word };
-    let found = PaymentType::read(word);
-    if found.is_none() {
-        let says = none_of("payment types", PaymentType::words(), word);
-        let says = format!("type {says}");
-        reader.findings.push(unknown(Code::TypeUnknown, "/type", says, word, PaymentType::words()));
-    }
-    found
-}
-
-fn status(reader: &mut BodyReader<'_, '_>) -> Option<PaymentStatus> {
-    let Some(word) = reader.optional_text("status") else { return Some(PaymentStatus::Completed) };
-    let found = PaymentStatus::read(&word);
-    if found.is_none() {
-        let says = none_of("payment statuses", PaymentStatus::words(), &word);
-        let says = format!("status {says}");
-        let words = PaymentStatus::words();
-        reader.findings.push(unknown(Code::StatusUnknown, "/status", says, &word, words));
-    }
-    found
-}
-
-fn none_of(list: &str, words: impl Iterator<Item = &'static str>, word: &str) -> String {
-    let words: Vec<&str> = words.collect();
-    format!("must be one of the {list} {}, not {}", words.join(", "), json::shortened(word))
-}
-
-fn unknown(
-    code: Code,
-    at: &str,
-    says: String,
-    word: &str,
-    words: impl Iterator<Item = &'static str> + Clone,
-) -> Finding {
-    let help = match suggestion(word, words.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("send {}", one_of(words)),
-    };
-    Finding::in_body(code, at, says).help(help)
-}
-
-/// The amount, else `event_data.value` (row LR-20).
-fn amount(reader: &mut BodyReader<'_, '_>, event_data: Option<&Json<'_>>) -> Option<Amount> {
-    let (key, amount) = match reader.get("amount") {
-        Some(_) => ("amount", reader.amount("amount")),
-        None => ("event_data/value", value_of(event_data)),
-    };
-    if amount.is_none() && key != "amount" {
-        reader.missing("amount", "send `amount`, or a number in `event_data.value`");
-    }
-    let amount = amount?;
-    if amount.is_negative() {
-        let says = format!("{} must not be negative", key.replace('/', "."));
-        let finding = Finding::in_body(Code::AmountNegative, format!("/{key}"), says)
-            .help("take a payment back with remove-payment; a withdrawal has a positive amount");
-        reader.findings.push(finding);
-    }
-    Some(amount)
-}
-
-fn value_of(event_data: Option<&Json<'_>>) -> Option<Amount> {
-    let value = json::get(json::fields(event_data?)?, "value")?;
-    Amount::read(json::text_or_number(value)?.trim()).ok()
 }
 
 fn currency(reader: &mut BodyReader<'_, '_>) -> Option<Currency> {

@@ -9,7 +9,7 @@ use super::decide::{Case, Decision, decide};
 use super::finding::{Finding, Findings, Severity};
 use super::json::{self, Json};
 use super::mapping::{Mapping, TestCase};
-use super::payment::{self, Arrival};
+use super::payment::{self, Arrival, CaptureKind};
 use super::time::Timestamp;
 use super::user::User;
 
@@ -52,7 +52,7 @@ pub fn run(mapping: &Mapping, test: &TestCase, now: Timestamp) -> Trial {
     };
     let arrival = Arrival { received_at: now, default_country: mapping.default_country() };
     let Ok(body) = json::read(test.payment.as_bytes()) else { return refused(Findings::default()) };
-    let reading = payment::read(body, arrival);
+    let reading = payment::read_as(CaptureKind::Either, body, arrival);
     let Some(payment) = reading.value else { return refused(reading.findings) };
     let decision = decide(Case {
         mapping,

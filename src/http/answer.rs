@@ -102,8 +102,14 @@ struct Errors<'f> {
 }
 
 fn bad_body(findings: &Findings) -> Response {
-    let first = findings.iter().next().map_or("The body cannot be read", |f| f.says.as_str());
-    enveloped(StatusCode::BAD_REQUEST, first, Some(Errors { errors: findings }))
+    let errors = Some(Errors { errors: findings });
+    enveloped(StatusCode::BAD_REQUEST, &first_sentence(findings), errors)
+}
+
+/// What a caller reads who reads one sentence.
+pub(super) fn first_sentence(findings: &Findings) -> String {
+    let first = findings.iter().next().map(|finding| finding.says.clone());
+    first.unwrap_or_else(|| "The body cannot be read".to_owned())
 }
 
 fn with_retry_after(mut response: Response, seconds: u64) -> Response {

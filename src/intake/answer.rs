@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::core::check::Weights;
-use crate::core::decide::Decision;
+use crate::core::decide::{Decision, Verdict};
 use crate::core::finding::{Code, Findings};
 use crate::core::json;
 use crate::core::money::Amount;
 use crate::core::payment::difference::differences;
-use crate::core::payment::{self, Payment};
+use crate::core::payment::{self, CaptureKind, Occasion, Payment};
 use crate::store::{Removed, StoredPayment};
 
 /// The answer to a capture: `data` of the contract, section 5.
@@ -23,7 +23,8 @@ pub struct Captured {
     pub recorded: bool,
     /// Whether it was there already.
     pub duplicate: bool,
-    payment: PaymentSummary,
+    #[serde(flatten)]
+    subject: Subject,
     verdict: Box<RawValue>,
     events: Box<RawValue>,
     reason: Option<Box<RawValue>>,
@@ -32,15 +33,43 @@ pub struct Captured {
     findings: Vec<Box<RawValue>>,
 }
 
-/// The payment as it stands in the books.
+/// What was captured, as it stands in the books.
 #[derive(Debug, Serialize)]
-struct PaymentSummary {
-    payment_id: Option<String>,
-    r#type: &'static str,
-    status: &'static str,
-    user_id: String,
-    amount: Amount,
-    currency: Option<Box<RawValue>>,
+#[serde(rename_all = "snake_case")]
+enum Subject {
+    Payment {
+        payment_id: Option<String>,
+        r#type: &'static str,
+        status: &'static str,
+        user_id: String,
+        amount: Option<Amount>,
+        currency: Option<Box<RawValue>>,
+    },
+    Event {
+        event_name: String,
+        event_id: Option<String>,
+        user_id: String,
+    },
+}
+
+impl Subject {
+    fn of(payment: &Payment<'_>, currency: Option<Box<RawValue>>) -> Self {
+        let id = payment.payment_id.as_ref().map(|id| id.as_str().to_owned());
+        let user_id = payment.user_id.as_str().to_owned();
+        match &payment.occasion {
+            Occasion::Payment(payment_type) => Self::Payment {
+                payment_id: id,
+                r#type: payment_type.as_str(),
+                status: payment.status.as_str(),
+                user_id,
+                amount: payment.amount,
+                currency,
+            },
+            Occasion::Event(name) => {
+                Self::Event { event_name: name.clone().into_owned(), event_id: id, user_id }
+            }
+        }
+    }
 }
 
 /// The decision as the store keeps it: each part as the JSON text it was written as.
@@ -107,10 +136,19 @@ impl Captured {
         Self::first(payment, first, false)
     }
 
+    /// Whether it is recorded just now and goes to Meta, and there is nothing else to say.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let forwards = format!("\"{}\"", Verdict::Forward);
+        let is_new = self.recorded && !self.duplicate;
+        is_new && self.findings.is_empty() && self.verdict.get() == forwards
+    }
+
     fn first(payment: &Payment<'_>, first: &StoredPayment, recorded: bool) -> Self {
         let ignored = differences(&first.capture, payment).into_iter().collect();
         let body = json::read(first.capture.as_bytes()).ok();
-        let stored = body.and_then(|body| payment::read(body, first.received_at).value);
+        let stored = body
+            .and_then(|body| payment::read_as(CaptureKind::Either, body, first.received_at).value);
         let mut answer = Self::of(stored.as_ref().unwrap_or(payment), &first.decision, recorded);
         answer.findings.extend(raw_findings(&ignored));
         answer
@@ -119,18 +157,11 @@ impl Captured {
     fn of(payment: &Payment<'_>, decision: &str, recorded: bool) -> Self {
         let stored = serde_json::from_str(decision);
         let stored: StoredDecision = stored.unwrap_or_else(|_| StoredDecision::unreadable());
-        let payment = PaymentSummary {
-            payment_id: payment.payment_id.as_ref().map(|id| id.as_str().to_owned()),
-            r#type: payment.payment_type.as_str(),
-            status: payment.status.as_str(),
-            user_id: payment.user_id.as_str().to_owned(),
-            amount: payment.amount,
-            currency: stored.currency,
-        };
+        let subject = Subject::of(payment, stored.currency);
         Self {
             recorded,
             duplicate: false,
-            payment,
+            subject,
             verdict: stored.verdict,
             events: stored.events,
             reason: stored.reason,

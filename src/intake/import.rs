@@ -11,7 +11,7 @@ use super::{Intake, Project, Refused};
 use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json;
 use crate::core::names::{closed_list, one_of};
-use crate::core::payment::PaymentId;
+use crate::core::payment::{CaptureKind, PaymentId};
 use crate::store::StoreError;
 
 closed_list! {
@@ -115,7 +115,7 @@ async fn captured(
     lines: &[&[u8]],
 ) -> Result<Vec<Imported>, StoreError> {
     let with_id: Vec<&[u8]> = lines.iter().copied().filter(|line| has_id(line)).collect();
-    let mut answers = intake.capture_all(project, &with_id).await?.into_iter();
+    let mut answers = intake.capture_all(project, CaptureKind::Either, &with_id).await?.into_iter();
     lines
         .iter()
         .map(|line| match has_id(line).then(|| answers.next()).flatten() {
@@ -137,7 +137,8 @@ async fn captured(
 fn has_id(line: &[u8]) -> bool {
     let Ok(line) = json::read(line) else { return true };
     let Some(fields) = json::fields(&line) else { return true };
-    let id = json::get(fields, "payment_id").and_then(json::text_or_number);
+    let ids = ["payment_id", "event_id"].map(|key| json::get(fields, key));
+    let id = ids.into_iter().flatten().find_map(json::text_or_number);
     id.and_then(PaymentId::read).is_some()
 }
 

@@ -13,7 +13,7 @@ use super::{Intake, Project, answer, decided, read};
 use crate::core::catalog::rate::Lookup;
 use crate::core::decide::{Decision, EventSummary, Reason, Verdict};
 use crate::core::finding::Findings;
-use crate::core::payment::{PaymentId, PaymentType};
+use crate::core::payment::{CaptureKind, PaymentId, PaymentType};
 use crate::core::time::Timestamp;
 use crate::store::{DecidedAnew, StoreError, Unsent, UnsentPayment};
 
@@ -54,7 +54,7 @@ pub struct ReplayedPayment {
     /// The sender's id.
     pub payment_id: Option<String>,
     /// Its type.
-    pub r#type: &'static str,
+    pub r#type: String,
     /// When it arrived.
     pub received_at: Timestamp,
     /// What was decided when it arrived.
@@ -151,14 +151,16 @@ impl Intake {
     ) -> Result<Option<(ReplayedPayment, Option<Change>)>, StoreError> {
         let ruled = project.ruled();
         let arrival = ruled.arrival(unsent.received_at);
-        let Ok((payment, _)) = read(unsent.capture.as_bytes(), arrival) else { return Ok(None) };
+        let Ok((payment, _)) = read(CaptureKind::Either, unsent.capture.as_bytes(), arrival) else {
+            return Ok(None);
+        };
         let users = self.users(project, vec![payment.user_id.as_str().to_owned()]).await?;
         let user = users.first().and_then(Option::as_deref);
         let mut decision = decided(&ruled, &payment, user, now);
         let replayed = ReplayedPayment {
             project: project.name.clone(),
             payment_id: payment.payment_id.as_ref().map(PaymentId::as_str).map(str::to_owned),
-            r#type: payment.payment_type.as_str(),
+            r#type: payment.occasion.key(),
             received_at: unsent.received_at,
             before: RawValue::from_string(unsent.decision.clone()).ok(),
             now: DecidedNow::of(&decision),

@@ -16,7 +16,7 @@ pub struct NewPayment {
     /// Whose books.
     pub project: ProjectKey,
     /// Half of its key.
-    pub payment_type: &'static str,
+    pub payment_type: String,
     /// The other half; payments without one are all different.
     pub payment_id: Option<String>,
     /// Whose payment it is.

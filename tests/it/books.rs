@@ -40,7 +40,7 @@ impl Ledger {
     fn payment(&self, user: &str, id: &str) -> NewPayment {
         NewPayment {
             project: self.project,
-            payment_type: "DEFAULT",
+            payment_type: "DEFAULT".to_owned(),
             payment_id: Some(id.to_owned()),
             user_id: user.to_owned(),
             received_at: now(),

@@ -29,6 +29,7 @@ mod patience;
 mod reloading;
 mod removal;
 mod replaying;
+mod reporting;
 mod schema;
 mod stand_in;
 mod witness;

@@ -18,7 +18,7 @@ use crate::core::mapping::path::View;
 use crate::core::mapping::{ExternalId, Forward, Mapping};
 use crate::core::meta::{ActionSource, AppData, ContentType, CustomData, EventId};
 use crate::core::money::{Amount, Currency};
-use crate::core::payment::Payment;
+use crate::core::payment::{Occasion, Payment, PaymentId};
 use crate::core::time::Timestamp;
 use crate::core::user::User;
 use crate::core::user_data::{ClearField, UserData};
@@ -58,7 +58,7 @@ pub(super) fn value(case: Case<'_>, forward: &Forward, sent: &EventData<'_>) -> 
         return None;
     }
     // Where the rule says where the value is, another number would be a guess.
-    let last = forward.shape.value.is_empty().then_some(case.payment.amount);
+    let last = case.payment.amount.filter(|_| forward.shape.value.is_empty());
     sent.value.or(last)
 }
 
@@ -197,8 +197,14 @@ pub(super) fn event_id(
     if let Some(made) = forward.event_id.as_ref().and_then(|template| template.fill(view)) {
         return EventId::new(made);
     }
-    let own = case.payment.payment_id.as_ref().map_or(case.record_id, |id| id.as_str());
-    EventId::new(format!("{}.{own}", case.payment.payment_type))
+    let own = case.payment.payment_id.as_ref().map(PaymentId::as_str);
+    match (&case.payment.occasion, own) {
+        // The id that the sender's browser or app gives its copy.
+        (Occasion::Event(_), Some(own)) => EventId::new(own),
+        (occasion, own) => {
+            EventId::new(format!("{}.{}", occasion.as_str(), own.unwrap_or(case.record_id)))
+        }
+    }
 }
 
 /// A time a moment ahead is taken as now.

@@ -16,6 +16,7 @@ use crate::core::mapping::shape::{Fill, Rewrite, Source};
 use crate::core::mapping::{Action, ExternalId, Forward, Rule};
 use crate::core::meta::{ActionSource, CustomData, DataProcessing};
 use crate::core::names::closed_list;
+use crate::core::payment::Occasion;
 use crate::core::payment::personal::is_personal_name;
 use crate::core::user::User;
 use crate::core::user_data::UserData;
@@ -97,7 +98,7 @@ fn tried(case: Case<'_>, view: &View<'_>) -> Vec<TriedRule> {
         });
         TriedRule { line: rule.line, event, outcome, refuted_by }
     };
-    case.mapping.rules(case.payment.payment_type).iter().map(&mut try_rule).collect()
+    case.mapping.rules_of(&case.payment.occasion).iter().map(&mut try_rule).collect()
 }
 
 /// A value as it may be shown: nothing that is a person's.
@@ -154,7 +155,7 @@ impl<'c> Finder<'c> {
     /// Name, time, id and source of the event.
     fn event(&mut self, sent: &EventData<'_>) {
         let Case { payment, now, .. } = self.case;
-        let line = self.case.mapping.rules(payment.payment_type).iter();
+        let line = self.case.mapping.rules_of(&payment.occasion).iter();
         let line = line.into_iter().find(|rule| rule.when.refuted_by(self.view).is_none());
         let line = line.map_or(0, |rule| rule.line);
         self.say("event_name", format!("the rule of line {line}"));
@@ -169,7 +170,10 @@ impl<'c> Finder<'c> {
         let from = match (&sent.event_id, template.filter(|made| made.fill(self.view).is_some())) {
             (Some(_), _) => "event_data.event_id".to_owned(),
             (None, Some(template)) => template.to_string(),
-            (None, None) if payment.payment_id.is_some() => "{type}.{payment_id}".to_owned(),
+            (None, None) if payment.payment_id.is_some() => match payment.occasion {
+                Occasion::Payment(_) => "{type}.{payment_id}".to_owned(),
+                Occasion::Event(_) => "event_id".to_owned(),
+            },
             (None, None) => "{type} and an id of its own: the payment has none".to_owned(),
         };
         self.say("event_id", from);

@@ -149,10 +149,11 @@ impl Path {
         let payment = view.payment;
         let text = |text: &'v str| Some(Found::Text(text));
         match self.root {
-            Root::Type => text(payment.payment_type.as_str()),
+            Root::Type => text(payment.occasion.as_str()),
             Root::Status => text(payment.status.as_str()),
             Root::Amount => {
-                Some(Found::Number(view.amount.get_or_init(|| payment.amount.to_string())))
+                let amount = payment.amount?;
+                Some(Found::Number(view.amount.get_or_init(|| amount.to_string())))
             }
             Root::Currency => text(payment.currency?.code()),
             Root::PaymentId => text(payment.payment_id.as_ref()?.as_str()),

@@ -69,11 +69,13 @@ const OF_EVENT_DATA: [&str; 9] = [
     "event_id",
 ];
 
-/// Warns of what has no effect where it stands.
-pub(super) fn check(reader: &mut BodyReader<'_, '_>) {
+/// Warns of what has no effect where it stands. An event's id stands beside its name, a payment's
+/// event has it in `event_data`.
+pub(super) fn check(reader: &mut BodyReader<'_, '_>, is_event: bool) {
     let fields = reader.fields();
     for (key, _) in fields.iter().filter(|(_, value)| !json::is_blank(value)) {
-        if KNOWN.contains(&&**key) || OF_SDKS.contains(&&**key) {
+        let is_of_event = is_event && key == "event_id";
+        if KNOWN.contains(&&**key) || OF_SDKS.contains(&&**key) || is_of_event {
             continue;
         }
         let is_persons = ["name", "fbclid", "fbclid_at"].contains(&&**key)
@@ -117,7 +119,7 @@ mod tests {
                 unreachable!("the rows are objects: {body}")
             };
             let mut reader = BodyReader::new(&fields);
-            check(&mut reader);
+            check(&mut reader, false);
             let found: Vec<_> =
                 reader.findings.iter().map(|f| (f.code, f.help.as_deref())).collect();
             let expected: Vec<_> =

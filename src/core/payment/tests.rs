@@ -150,7 +150,8 @@ fn without_an_amount_the_value_of_event_data_is_taken() {
     ] {
         let text = format!(r#"{{"user_id":"1","event_data":{event_data}}}"#);
         let reading = read(json::read(text.as_bytes()).expect(&text), received());
-        let read = reading.value.map(|payment| payment.amount.to_string());
+        let read =
+            reading.value.and_then(|payment| payment.amount).map(|amount| amount.to_string());
         assert_eq!(read.as_deref(), amount, "{text}");
         let found: Vec<_> = reading.findings.iter().map(|f| (f.code, f.at.clone())).collect();
         let expected: Vec<_> = findings
@@ -201,8 +202,8 @@ fn every_type_goes_with_every_status() {
                 r#"{{"user_id":"1","amount":1,"type":"{payment_type}","status":"{status}"}}"#
             );
             let payment = read(json::read(text.as_bytes()).expect(&text), received()).value;
-            let read = payment.map(|payment| (payment.payment_type, payment.status));
-            assert_eq!(read, Some((*payment_type, *status)), "{text}");
+            let read = payment.map(|payment| (payment.occasion, payment.status));
+            assert_eq!(read, Some((Occasion::Payment(*payment_type), *status)), "{text}");
         }
     }
 }

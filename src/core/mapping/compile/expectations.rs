@@ -18,7 +18,7 @@ use crate::core::mapping::{Action, DatasetName, Rule};
 use crate::core::meta::ActionSource;
 use crate::core::money::Currency;
 use crate::core::names::{one_of, suggestion};
-use crate::core::payment;
+use crate::core::payment::{self, CaptureKind};
 use crate::core::time::Timestamp;
 use crate::core::toml_reader::{Placed, Table, kind};
 
@@ -179,7 +179,8 @@ impl Compiler<'_> {
             self.never(span.clone(), says, "leave out what the rules do not look at");
             return;
         };
-        let findings = payment::read(body, Timestamp::from_seconds(0)).findings;
+        let findings =
+            payment::read_as(CaptureKind::Either, body, Timestamp::from_seconds(0)).findings;
         for found in &findings {
             let is_refused = found.severity == Severity::Error;
             let is_meant = expected.contains(&found.code.as_str());

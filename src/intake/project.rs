@@ -1,0 +1,55 @@
+//! Whose captures are taken: a project, and the table by which one request is decided.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::LiveMapping;
+use crate::config::Users;
+use crate::core::mapping::Mapping;
+use crate::core::money::Currency;
+use crate::core::payment::Arrival;
+use crate::core::time::Timestamp;
+use crate::store::ProjectKey;
+
+/// A project while the service runs.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Its name.
+    pub name: String,
+    /// Its number in the books.
+    pub key: ProjectKey,
+    /// The keys of its servers.
+    pub server_keys: Vec<SecretString>,
+    /// Its mapping file.
+    pub mapping: LiveMapping,
+    /// Whose payments count.
+    pub users: Users,
+    /// Its currency.
+    pub currency: Option<Currency>,
+    /// How long a payment waits for its user, in milliseconds.
+    pub hold_millis: i64,
+    /// Most requests of one key in a second.
+    pub max_requests_per_second: Option<u32>,
+}
+
+/// A project under the table that is in force while one request is served.
+#[derive(Debug, Clone)]
+pub(super) struct Ruled<'p> {
+    pub(super) project: &'p Project,
+    pub(super) mapping: Arc<Mapping>,
+}
+
+impl Project {
+    /// The project under the table that is in force now.
+    pub(super) fn ruled(&self) -> Ruled<'_> {
+        Ruled { project: self, mapping: self.mapping.mapping() }
+    }
+}
+
+impl Ruled<'_> {
+    /// What a body of this project meets at that moment.
+    pub(super) fn arrival(&self, received_at: Timestamp) -> Arrival {
+        Arrival { received_at, default_country: self.mapping.default_country() }
+    }
+}
