@@ -105,6 +105,7 @@ impl Desk {
                 name: project.name.clone(),
                 key: store.project(&project.name).await?,
                 server_keys: project.server_keys.clone(),
+                client_tokens: project.client_tokens.clone(),
                 mapping,
                 users: project.users,
                 currency: project.currency,

@@ -58,6 +58,8 @@ pub struct Project {
     /// The keys of its servers (header `linkrunner-key`). Several may be valid at once, so that
     /// one can be replaced.
     pub server_keys: Vec<SecretString>,
+    /// The tokens that its apps send along; several may be valid at once.
+    pub client_tokens: Vec<SecretString>,
     /// Its mapping file.
     pub mapping_path: PathBuf,
     /// The same, compiled.

@@ -15,6 +15,7 @@ pub mod finding;
 pub mod money;
 pub mod time;
 
+pub mod client;
 pub mod customer;
 pub mod device;
 pub mod meta;

@@ -7,6 +7,7 @@
 mod admin;
 mod answer;
 mod auth;
+mod client;
 mod health;
 mod linkrunner;
 mod listener;
@@ -78,6 +79,12 @@ pub fn public(api: Api) -> Router {
         )
         .route("/api/v1/remove-payment", post(linkrunner::remove_payment))
         .route("/api/v1/signup", post(linkrunner::signup))
+        .route("/api/client/init", post(client::init))
+        .route("/api/client/trigger", post(client::sign_up))
+        .route("/api/client/set-user-data", post(client::sign_up))
+        .route("/api/client/capture-payment", post(client::capture_payment))
+        .route("/api/client/remove-captured-payment", post(client::remove_payment))
+        .route("/api/client/capture-event", post(client::capture_event))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(answer::no_such_route)

@@ -6,6 +6,7 @@
 //! its own signup, a repetition that races its first, a crash between signup and release.
 
 mod answer;
+mod client;
 pub mod import;
 mod live;
 mod matching;
@@ -30,11 +31,14 @@ use crate::core::dry_run::{DryRun, Ruling, dry_run};
 use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json::{self, Json};
 use crate::core::mapping::DatasetName;
-use crate::core::payment::{self, Arrival, CaptureKind, Payment, Reading};
+use crate::core::payment::{self, Arrival, CaptureKind, Payment, Reading, UserId};
 use crate::core::signup;
 use crate::core::time::Timestamp;
 use crate::core::user::User;
-use crate::store::{DatasetKey, Entered, Entry, HeldPayment, NewPayment, Store, StoreError};
+use crate::store::{
+    DatasetKey, Entered, Entry, HeldPayment, NewPayment, NewSignup, Store, StoreError,
+};
+use crate::telemetry;
 
 /// Why a request was not served.
 #[derive(Debug)]
@@ -160,8 +164,15 @@ impl Intake {
         let reading = signup::read_signup(&parse(body)?, project.arrival(now));
         let Some(signup) = reading.value else { return Err(Refused::Body(reading.findings)) };
         let user_id = signup.user_id.as_str().to_owned();
-        let user = (project.project.key, user_id.clone());
-        let held = self.store.sign_up(user, signup.user, now).await?;
+        let first = self.signup_event(project, &signup, now);
+        let new = NewSignup {
+            project: project.project.key,
+            user_id: user_id.clone(),
+            user: signup.user,
+            install: signup.install,
+            first,
+        };
+        let held = self.store.sign_up(new, now).await?;
         let mut released = Vec::with_capacity(held.len());
         for payment in held {
             released.extend(self.release(project, payment).await?);
@@ -256,9 +267,13 @@ impl Intake {
     ) -> Result<Option<Captured>, Refused> {
         // A record that a damaged database gives back broken must not stop the others.
         let arrival = project.arrival(held.received_at);
-        let Ok((payment, _)) = read(CaptureKind::Either, held.capture.as_bytes(), arrival) else {
+        let read = read(CaptureKind::Either, held.capture.as_bytes(), arrival);
+        let (Ok((mut payment, _)), Some(user_id)) = (read, UserId::read(&held.user_id)) else {
+            telemetry::unreadable(&project.project.name, "held payment", held.id);
             return Ok(None);
         };
+        // It may have come from an installation whose user is known by now.
+        payment.user_id = user_id;
         let users = self.users(project.project, vec![held.user_id]).await?;
         let user = users.first().and_then(Option::as_deref);
         let mut decision = decided(project, &payment, user, self.clock.now());
@@ -282,10 +297,15 @@ impl Intake {
         project: &Project,
         user_ids: Vec<String>,
     ) -> Result<Vec<Option<Arc<User>>>, StoreError> {
+        let stand_ins: Vec<bool> = user_ids.iter().map(|id| UserId::is_stand_in(id)).collect();
         let known = self.store.users(project.key, user_ids).await?;
         Ok(match project.users {
             Users::Known => known,
-            Users::Open => known.into_iter().map(|user| Some(user.unwrap_or_default())).collect(),
+            Users::Open => known
+                .into_iter()
+                .zip(stand_ins)
+                .map(|(user, stand_in)| user.or_else(|| (!stand_in).then(Arc::default)))
+                .collect(),
         })
     }
 

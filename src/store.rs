@@ -15,6 +15,7 @@ mod removal;
 mod replay;
 mod schema;
 mod settle;
+mod signups;
 mod story;
 mod writer;
 
@@ -29,6 +30,7 @@ pub use deliveries::{ACCEPTED, Attempt, Dead, Delivery, Lease, LogRun, Settlemen
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::Removed;
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};
+pub use signups::NewSignup;
 pub use story::{
     AttemptStory, Books, DeliveryStory, Fate, FormerDecision, PaymentState, PaymentStory, books_of,
     stories_of,

@@ -61,6 +61,15 @@ pub fn intake_failed(project: &str, cause: &dyn Error) {
     error!(project.name = project, "a request of `{project}` failed: {}", chain(cause));
 }
 
+/// A record of the books cannot be read; it stays where it is.
+pub fn unreadable(project: &str, what: &str, number: i64) {
+    error!(
+        project.name = project,
+        record.id = number,
+        "a {what} of `{project}` cannot be read from the books: number {number}; it stays as it is"
+    );
+}
+
 /// Payments that a crash had left waiting were released.
 pub fn released(count: usize) {
     info!(payments.count = count, "released {count} payments whose users had signed up");

@@ -133,7 +133,9 @@ fn configured(path: &Path, name: Option<&str>) -> Result<Table, Ended> {
 /// that reading it says what is wrong.
 pub(super) fn bodies(bytes: &[u8]) -> Vec<Vec<u8>> {
     match json::read(bytes) {
-        Ok(Json::Array(items)) => items.iter().map(|item| item.to_string().into_bytes()).collect(),
+        Ok(Json::Array(items)) => {
+            items.iter().map(|item| json::printed(item).into_bytes()).collect()
+        }
         Ok(_) => vec![bytes.to_vec()],
         Err(_) => {
             let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);

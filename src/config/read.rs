@@ -188,7 +188,7 @@ impl Reader<'_> {
         }
         // Read now, used by the routes of the sites and the apps.
         self.secrets(&mut table, "site_key");
-        self.secrets(&mut table, "client_token");
+        let client_tokens = self.secrets(&mut table, "client_token").unwrap_or_default();
         let mapping = self.mapping(&mut table, names);
         let users = table.word("users", Users::ALL, Users::as_str, &mut self.findings);
         let currency = self.currency(&mut table);
@@ -199,6 +199,7 @@ impl Reader<'_> {
         Some(Project {
             name: name?.value,
             server_keys: server_keys?,
+            client_tokens,
             mapping_path,
             mapping,
             users: users.map_or(Users::Known, |word| word.value),

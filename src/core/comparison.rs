@@ -32,7 +32,7 @@ pub struct Sums {
     pub payments: BTreeMap<&'static str, u64>,
     /// Events by name.
     pub events: BTreeMap<String, u64>,
-    /// The values of all events, by currency. A sum that cannot be held is left out.
+    /// The values of all events, by currency, as far as they can be added exactly.
     pub value: BTreeMap<String, Amount>,
 }
 
@@ -94,7 +94,8 @@ fn verdict(run: &DryRun) -> &'static str {
 impl Sums {
     fn add(&mut self, run: &DryRun) {
         *self.payments.entry(verdict(run)).or_default() += 1;
-        for event in run.decided.iter().flat_map(|(decision, _)| &decision.events) {
+        // The copies for several datasets are one event.
+        for event in run.decided.iter().filter_map(|(decision, _)| decision.events.first()) {
             *self.events.entry(event.event_name.clone()).or_default() += 1;
             let Ok(body) = json::read(event.body.as_bytes()) else { continue };
             let data = json::fields(&body).and_then(|fields| json::get(fields, "custom_data"));
@@ -173,10 +174,10 @@ fn facts(run: &DryRun) -> Vec<(String, String)> {
             for (key, value) in &members {
                 let is_group = matches!(&**key, "custom_data" | "user_data");
                 match json::fields(value).filter(|_| is_group) {
-                    Some(inner) => inner
-                        .iter()
-                        .for_each(|(name, value)| say(&format!("{key}.{name}"), value.to_string())),
-                    None => say(key, value.to_string()),
+                    Some(inner) => inner.iter().for_each(|(name, value)| {
+                        say(&format!("{key}.{name}"), json::printed(value));
+                    }),
+                    None => say(key, json::printed(value)),
                 }
             }
         }

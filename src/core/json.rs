@@ -153,7 +153,7 @@ fn write_pretty(json: &Json<'_>, depth: usize, text: &mut String) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     };
     if lines.is_empty() {
-        text.push_str(&json.to_string());
+        write(json, text);
         return;
     }
     let (open, close) = if matches!(json, Value::Array(_)) { ('[', ']') } else { ('{', '}') };
@@ -172,10 +172,49 @@ fn write_pretty(json: &Json<'_>, depth: usize, text: &mut String) {
     text.push(close);
 }
 
+/// A value as JSON on one line, numbers digit by digit as they were sent.
+///
+/// Not `to_string()`: what hifijson 0.5 prints holds the characters U+0014 to U+001F as they are,
+/// and that is no JSON.
+#[must_use]
+pub fn printed(json: &Json<'_>) -> String {
+    let mut text = String::new();
+    write(json, &mut text);
+    text
+}
+
+fn write(json: &Json<'_>, text: &mut String) {
+    match json {
+        Value::Null => text.push_str("null"),
+        Value::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
+        Value::Number((digits, _)) => text.push_str(digits),
+        Value::String(string) => text.push_str(&quoted(string)),
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                text.push_str(if index > 0 { "," } else { "" });
+                write(item, text);
+            }
+            text.push(']');
+        }
+        Value::Object(fields) => {
+            text.push('{');
+            for (index, (key, value)) in fields.iter().enumerate() {
+                text.push_str(if index > 0 { "," } else { "" });
+                text.push_str(&quoted(key));
+                text.push(':');
+                write(value, text);
+            }
+            text.push('}');
+        }
+    }
+}
+
 /// `text` as a JSON string, quotes included.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    hifijson::str::Display::new(text).to_string()
+    // A text is always a JSON string: there is nothing that could fail to serialise.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// The same value again, borrowing its texts.
@@ -282,8 +321,21 @@ mod tests {
             "-0.10",
             r#"{"a":{"b":[null,true,false]}}"#,
         ] {
-            let printed = read(text.as_bytes()).map(|json| json.to_string());
+            let printed = read(text.as_bytes()).map(|json| printed(&json));
             assert_eq!(printed.as_deref(), Ok(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_control_character_is_printed_as_an_escape() {
+        for code in 0..0x20_u32 {
+            let character = char::from_u32(code).expect("a character");
+            let text = format!("[\"\\u{code:04x}\",{{\"\\u{code:04x}\":1}}]");
+            let json = read(text.as_bytes()).expect(&text);
+            for written in [printed(&json), pretty(&json)] {
+                assert!(!written.contains(character) || character == '\n', "{code:x}: {written:?}");
+                assert_eq!(read(written.as_bytes()), Ok(read(text.as_bytes()).expect("JSON")));
+            }
         }
     }
 
@@ -292,7 +344,7 @@ mod tests {
         let text = r#"{"b":[1.50,{"a":"\n"}],"e":{},"f":[],"g":1e400}"#;
         let json = read(text.as_bytes()).expect(text);
         let printed = pretty(&json);
-        assert_eq!(read(printed.as_bytes()).expect("JSON").to_string(), text);
+        assert_eq!(self::printed(&read(printed.as_bytes()).expect("JSON")), text);
         assert!(printed.starts_with("{\n  \"b\": [\n    1.50,\n    {\n      \"a\""), "{printed}");
     }
 

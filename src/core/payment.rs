@@ -105,6 +105,41 @@ impl UserId {
     }
 }
 
+/// An installation of an app, as its SDK numbers it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstallId(String);
+
+/// Whose a capture is while only its installation is known.
+const OF_INSTALL: &str = "install_instance_id:";
+
+impl InstallId {
+    /// The id, if `text` is one: neither blank nor longer than 128 characters. Trimmed.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        id(text).filter(|id| id.chars().count() <= ID_CHARS_MAX / 2).map(Self)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Who stands for its user until that is known.
+    #[must_use]
+    pub fn stand_in(&self) -> UserId {
+        UserId(format!("{OF_INSTALL}{}", self.0))
+    }
+}
+
+impl UserId {
+    /// Whether this is nobody yet: the stand-in of an installation.
+    #[must_use]
+    pub fn is_stand_in(text: &str) -> bool {
+        text.starts_with(OF_INSTALL)
+    }
+}
+
 impl PaymentId {
     /// The id, if `text` is one: neither blank nor longer than [`ID_CHARS_MAX`]. Trimmed.
     #[must_use]
@@ -187,7 +222,7 @@ impl Payment<'_> {
         field("amount", self.amount.map(|amount| amount.to_string()));
         field(id, self.payment_id.as_ref().map(|id| json::quoted(id.as_str())));
         field("currency", self.currency.map(|currency| json::quoted(currency.code())));
-        field("event_data", self.event_data.as_ref().map(ToString::to_string));
+        field("event_data", self.event_data.as_ref().map(json::printed));
         field("user_data", (!self.user_data.is_empty()).then(|| self.user_data.to_json()));
         // Texts, numbers and lists of texts: there is nothing that could fail to serialise.
         field("app_data", self.app_data.as_ref().and_then(|data| serde_json::to_string(data).ok()));

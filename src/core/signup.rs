@@ -7,7 +7,7 @@ use super::device::Device;
 use super::finding::{Code, Finding};
 use super::json::{self, Json};
 use super::payment::reader::BodyReader;
-use super::payment::{self, Arrival, PaymentId, Reading, UserId};
+use super::payment::{self, Arrival, InstallId, PaymentId, Reading, UserId};
 use super::user::User;
 use super::user_data::{self, Unknown};
 
@@ -18,6 +18,8 @@ pub struct Signup {
     pub user_id: UserId,
     /// What is known of the person.
     pub user: User,
+    /// The installation of an app that the person uses, where the signup names it.
+    pub install: Option<InstallId>,
 }
 
 /// Which payments are to be taken back. At least one key is given.
@@ -51,7 +53,8 @@ pub fn read_signup(body: &Json<'_>, arrival: impl Into<Arrival>) -> Reading<Sign
     let mut user_data = user_data::of_person(&mut reader, context, Unknown::Ignore);
     let Device { app_data, tracking, .. } = payment::device(&mut outer, &mut user_data);
     let user = User { user_data, app_data, tracking };
-    let value = user_id.map(|user_id| Signup { user_id, user });
+    let install = outer.get("install_instance_id").and_then(json::text).and_then(InstallId::read);
+    let value = user_id.map(|user_id| Signup { user_id, user, install });
     outer.findings.extend(reader.findings);
     Reading { value, findings: outer.findings }
 }

@@ -96,7 +96,7 @@ pub fn run(mapping: &Mapping, test: &TestCase, now: Timestamp) -> Trial {
 /// A value of the decision or of its event, as JSON.
 fn of_decision(key: &str, decision: &Decision, event: Option<&Json<'_>>) -> Option<String> {
     let first = decision.events.first();
-    let member = |name: &str| Some(json::get(json::fields(event?)?, name)?.to_string());
+    let member = |name: &str| Some(json::printed(json::get(json::fields(event?)?, name)?));
     match key {
         "verdict" => Some(json::quoted(decision.verdict.as_str())),
         "reason" => decision.reason.map(|reason| json::quoted(reason.as_str())),
@@ -112,7 +112,7 @@ fn of_decision(key: &str, decision: &Decision, event: Option<&Json<'_>>) -> Opti
         }
         "value" | "currency" => {
             let data = json::get(json::fields(event?)?, "custom_data")?;
-            Some(json::get(json::fields(data)?, key)?.to_string())
+            Some(json::printed(json::get(json::fields(data)?, key)?))
         }
         "event_id" | "action_source" => member(key),
         _ => None,
@@ -123,8 +123,8 @@ fn difference(key: &str, expected: &Json<'_>, got: Option<&Json<'_>>) -> Option<
     if got.is_some_and(|got| json::same(expected, got)) {
         return None;
     }
-    let got = got.map_or_else(|| "nothing".to_owned(), ToString::to_string);
-    Some(Difference { key: key.to_owned(), expected: expected.to_string(), got })
+    let got = got.map_or_else(|| "nothing".to_owned(), json::printed);
+    Some(Difference { key: key.to_owned(), expected: json::printed(expected), got })
 }
 
 /// `findings` names every error and warning there is. Notes need not be named.

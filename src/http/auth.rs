@@ -1,4 +1,4 @@
-//! Who is calling: from a server key to its project.
+//! Who is calling: from a server's key, or an app's token, to its project.
 //!
 //! Keys are kept as SHA-256 digests and compared in constant time, every one of them on every
 //! call, so that neither memory nor timing tells a key. A caller is known before its body is read.
@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use governor::{Quota, RateLimiter};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
@@ -27,7 +27,10 @@ type Limiter = RateLimiter<
 #[derive(Debug)]
 pub(super) struct Keyring {
     clock: Clock,
+    /// Of servers: header `linkrunner-key`.
     keys: Vec<Key>,
+    /// Of apps: `token` in the body.
+    tokens: Vec<Key>,
 }
 
 #[derive(Debug)]
@@ -48,18 +51,28 @@ pub(super) struct Caller {
 impl Keyring {
     /// The digests of the projects' keys.
     pub(super) fn of(projects: &[Project], clock: &Clock) -> Self {
-        let mut keys = Vec::new();
-        for (index, project) in projects.iter().enumerate() {
-            for key in &project.server_keys {
-                let digest = digest(key.expose_secret().as_bytes());
-                let rate = project.max_requests_per_second.and_then(std::num::NonZeroU32::new);
-                let limiter = rate.map(|rate| {
-                    RateLimiter::direct_with_clock(Quota::per_second(rate), clock.clone())
-                });
-                keys.push(Key { digest, project: index, limiter });
-            }
+        let all = |of: fn(&Project) -> &[SecretString]| {
+            let keys = projects.iter().enumerate().flat_map(move |(index, project)| {
+                of(project).iter().map(move |key| Key::new(key, (index, project), clock))
+            });
+            keys.collect()
+        };
+        Self {
+            clock: clock.clone(),
+            keys: all(|project| &project.server_keys),
+            tokens: all(|project| &project.client_tokens),
         }
-        Self { clock: clock.clone(), keys }
+    }
+
+    /// The caller with this token of an app.
+    ///
+    /// # Errors
+    /// The answer to a caller without a right token, or one who calls too often.
+    pub(super) fn app(&self, token: Option<&str>) -> Result<Caller, Box<Response>> {
+        let unauthorised = |msg| Box::new(answer::plain(StatusCode::UNAUTHORIZED, msg));
+        let token = token.ok_or_else(|| unauthorised("Project token missing!"))?;
+        let key = find(&self.tokens, &digest(token.as_bytes()));
+        self.paced(key.ok_or_else(|| unauthorised("Project token invalid!"))?)
     }
 
     fn caller(&self, headers: &HeaderMap) -> Result<Caller, Box<Response>> {
@@ -67,25 +80,39 @@ impl Keyring {
         let given = headers.get("linkrunner-key").map(|value| value.as_bytes().trim_ascii());
         let given = given.filter(|key| !key.is_empty());
         let given = given.ok_or_else(|| unauthorised("Server key missing!"))?;
-        let key = self.key(&digest(given)).ok_or_else(|| unauthorised("Server key invalid!"))?;
+        let key = find(&self.keys, &digest(given));
+        self.paced(key.ok_or_else(|| unauthorised("Server key invalid!"))?)
+    }
+
+    /// The caller of this key, unless it calls too often.
+    fn paced(&self, key: &Key) -> Result<Caller, Box<Response>> {
         if let Some(Err(early)) = key.limiter.as_ref().map(RateLimiter::check) {
             let wait = early.wait_time_from(governor::clock::Clock::now(&self.clock));
             return Err(Box::new(answer::too_many(wait.as_secs() + 1)));
         }
         Ok(Caller { project: key.project })
     }
+}
 
-    /// Looks at every key, whether or not an earlier one matched.
-    fn key(&self, given: &[u8; 32]) -> Option<&Key> {
-        let mut found = None;
-        for key in &self.keys {
-            let equal: Choice = key.digest.ct_eq(given);
-            if equal.into() {
-                found = Some(key);
-            }
-        }
-        found
+impl Key {
+    fn new(key: &SecretString, (index, project): (usize, &Project), clock: &Clock) -> Self {
+        let rate = project.max_requests_per_second.and_then(std::num::NonZeroU32::new);
+        let limiter =
+            rate.map(|rate| RateLimiter::direct_with_clock(Quota::per_second(rate), clock.clone()));
+        Self { digest: digest(key.expose_secret().as_bytes()), project: index, limiter }
     }
+}
+
+/// Looks at every key, whether or not an earlier one matched.
+fn find<'k>(keys: &'k [Key], given: &[u8; 32]) -> Option<&'k Key> {
+    let mut found = None;
+    for key in keys {
+        let equal: Choice = key.digest.ct_eq(given);
+        if equal.into() {
+            found = Some(key);
+        }
+    }
+    found
 }
 
 impl FromRequestParts<Api> for Caller {

@@ -19,7 +19,7 @@ use crate::core::payment::CaptureKind;
 use crate::http::auth::Caller;
 use crate::intake::{Captured, Project, import};
 
-type Body = Result<Bytes, BytesRejection>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
 
 /// Most payments of one batch.
 pub(super) const BATCH_MAX: usize = 1_000;

@@ -21,6 +21,8 @@ pub struct Project {
     pub key: ProjectKey,
     /// The keys of its servers.
     pub server_keys: Vec<SecretString>,
+    /// The tokens that its apps send along.
+    pub client_tokens: Vec<SecretString>,
     /// Its mapping file.
     pub mapping: LiveMapping,
     /// Whose payments count.

@@ -16,6 +16,7 @@ use crate::core::finding::Findings;
 use crate::core::payment::{CaptureKind, PaymentId, PaymentType};
 use crate::core::time::Timestamp;
 use crate::store::{DecidedAnew, StoreError, Unsent, UnsentPayment};
+use crate::telemetry;
 
 /// Payments in one page: a request that stays well within a second.
 const PAGE: usize = 500;
@@ -152,6 +153,7 @@ impl Intake {
         let ruled = project.ruled();
         let arrival = ruled.arrival(unsent.received_at);
         let Ok((payment, _)) = read(CaptureKind::Either, unsent.capture.as_bytes(), arrival) else {
+            telemetry::unreadable(&project.name, "payment", unsent.seq);
             return Ok(None);
         };
         let users = self.users(project, vec![payment.user_id.as_str().to_owned()]).await?;

@@ -101,42 +101,6 @@ impl Store {
         self.write(work).await
     }
 
-    /// Makes a user known, or corrects what is known. Returns the payments that waited for that
-    /// and have not expired, oldest first and a hundred at most; they wait until
-    /// [`Store::release`] takes each.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database fails; then nothing was changed.
-    pub async fn sign_up(
-        &self,
-        (project, user_id): (ProjectKey, String),
-        signed_up: User,
-        now: Timestamp,
-    ) -> Result<Vec<HeldPayment>, StoreError> {
-        let key = (project, user_id.clone());
-        let work = move |books: &mut Books<'_>| {
-            let older = user(books.connection, project, &user_id)?;
-            let known = match older {
-                Some(older) => signed_up.clone().correcting(older),
-                None => signed_up.clone(),
-            };
-            let upsert = "INSERT INTO users (project, user_id, known_at, person)
-                          VALUES (?1, ?2, ?3, ?4)
-                          ON CONFLICT DO UPDATE SET person = excluded.person";
-            let row = params![project.0, user_id, now.millis(), known.to_stored()];
-            books.connection.prepare_cached(upsert)?.execute(row)?;
-            held_of(books.connection, project, &user_id, now)
-        };
-        // In a task of its own: whoever asked may go away between the commit and the forgetting.
-        let store = self.clone();
-        let signed_up = tokio::spawn(async move {
-            let held = store.write(work).await?;
-            store.shared.known_users.forget(&key);
-            Ok(held)
-        });
-        signed_up.await.unwrap_or(Err(StoreError::Closed))
-    }
-
     /// Records a payment that was held, and ends its waiting. If its key was taken meanwhile, the
     /// first record stands. `None` if it waits no longer: somebody else released or removed it.
     ///
@@ -186,7 +150,7 @@ pub(super) fn users(
 }
 
 /// What is known of a user.
-fn user(
+pub(super) fn user(
     connection: &Connection,
     project: ProjectKey,
     user_id: &str,
@@ -198,7 +162,7 @@ fn user(
     Ok(text.map(|text| User::from_stored(&text)))
 }
 
-fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Entered, StoreError> {
+pub(super) fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Entered, StoreError> {
     let seq = books.state.payment();
     let first = books.state.deliveries(payment.deliveries.len());
     let insert = "INSERT INTO payments (seq, project, type, payment_id, user_id, received_at,
@@ -313,7 +277,7 @@ fn stored_payment(row: &Row<'_>) -> rusqlite::Result<StoredPayment> {
     })
 }
 
-fn held_of(
+pub(super) fn held_of(
     connection: &Connection,
     project: ProjectKey,
     user_id: &str,

@@ -12,8 +12,11 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Every migration, oldest first. The schema's version is their number.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_replay.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_replay.sql"),
+    include_str!("migrations/0003_installs.sql"),
+];
 
 /// The writer's connection. `synchronous = FULL` is the promise: a commit is on stable storage
 /// before it returns. Pages of the cache: 32 MiB, of which an idle service uses next to nothing.

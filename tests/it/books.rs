@@ -5,8 +5,8 @@ use tillpost::core::delivery::DeathReason;
 use tillpost::core::time::Timestamp;
 use tillpost::core::user::User;
 use tillpost::store::{
-    ACCEPTED, Attempt, DatasetKey, Dead, Entered, Entry, Lease, NewPayment, ProjectKey, Settlement,
-    Store,
+    ACCEPTED, Attempt, DatasetKey, Dead, Entered, Entry, Lease, NewPayment, NewSignup, ProjectKey,
+    Settlement, Store,
 };
 
 /// A store with one project and one dataset, and the lease on it.
@@ -61,8 +61,14 @@ impl Ledger {
     }
 
     async fn sign_up(&self, user: &str) -> Vec<i64> {
-        let user = (self.project, user.to_owned());
-        let held = self.store.sign_up(user, User::default(), now()).await.expect("signed up");
+        let signup = NewSignup {
+            project: self.project,
+            user_id: user.to_owned(),
+            user: User::default(),
+            install: None,
+            first: None,
+        };
+        let held = self.store.sign_up(signup, now()).await.expect("signed up");
         held.into_iter().map(|payment| payment.id).collect()
     }
 

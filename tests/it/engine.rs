@@ -156,6 +156,7 @@ impl World for Files {
     fn variable(&self, name: &str) -> Option<String> {
         match name {
             "KEY" => Some(KEY.to_owned()),
+            "CLIENT" => Some("story-client-token".to_owned()),
             "TOKEN" => Some("story-access-token".to_owned()),
             _ => None,
         }

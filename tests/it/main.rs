@@ -11,6 +11,7 @@ mod deciding;
 mod engine;
 mod program;
 
+mod apps;
 mod books;
 mod canary;
 mod capture;

@@ -109,7 +109,7 @@ fn shown(root: Root, key: &str, found: Option<Found<'_>>) -> String {
         Root::Type | Root::Status | Root::Amount | Root::Currency | Root::PaymentId => false,
         Root::EventData => is_personal_name(key),
     };
-    let text = found.json().to_string();
+    let text = json::printed(&found.json());
     if is_personal || text.contains('@') {
         return "another value".to_owned();
     }

@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
             Standard::Id => self.quoted_word(key, value),
             Standard::Store => self.store(key, value),
             Standard::Number => self.number(key, value).map(|number| number.to_string()),
-            Standard::Status if matches!(value, Json::Bool(_)) => Some(value.to_string()),
+            Standard::Status if matches!(value, Json::Bool(_)) => Some(json::printed(value)),
             Standard::Text | Standard::Status | Standard::Delivery => {
                 let Some(text) = json::text(value) else {
                     let says = format!("`{key}` must be text, not {}", json::kind(value));
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
                     self.unreadable(Code::KindOfField, key, says, &help);
                     return None;
                 }
-                Some(value.to_string())
+                Some(json::printed(value))
             }
         }
     }
@@ -121,10 +121,10 @@ impl<'a> Reader<'a> {
     fn own(&mut self, key: &str, value: &Json<'a>) -> Option<String> {
         let says = match value {
             Json::Number((digits, _)) => match Amount::read(digits) {
-                Ok(_) => return Some(value.to_string()),
+                Ok(_) => return Some(json::printed(value)),
                 Err(reason) => format!("`{}` {reason}; it was not sent", json::shortened(key)),
             },
-            Json::Null | Json::Bool(_) | Json::String(_) => return Some(value.to_string()),
+            Json::Null | Json::Bool(_) | Json::String(_) => return Some(json::printed(value)),
             Json::Array(_) | Json::Object(_) => {
                 let (key, kind) = (json::shortened(key), json::kind(value));
                 format!("`{key}` is {kind}; Meta takes plain values")

@@ -105,7 +105,7 @@ fn member(finding: &Finding, body: Option<&Json<'_>>) -> Option<String> {
         Ok(_) => String::new(),
         Err(_) => format!("{}: ", json::quoted(&key)),
     };
-    let text = value.to_string();
+    let text = json::printed(value);
     if text.contains('@') || is_personal_name(&key) {
         return None;
     }

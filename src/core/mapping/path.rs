@@ -251,7 +251,7 @@ mod tests {
             ("event_source_url", None),
         ] {
             let found = Path::read(path).expect(path).find(&view);
-            let found = found.map(|found| found.json().to_string());
+            let found = found.map(|found| json::printed(&found.json()));
             assert_eq!(found.as_deref(), expected, "{path}");
         }
     }

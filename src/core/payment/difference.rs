@@ -54,6 +54,7 @@ fn difference(key: &str, first: Option<&Json<'_>>, again: Option<&Json<'_>>) -> 
         (Some(first), Some(again)) => match key {
             "user_id" => "this payment is recorded for another user".to_owned(),
             "status" | "amount" | "currency" => {
+                let (first, again) = (json::printed(first), json::printed(again));
                 format!("`{key}` is recorded as {first}; {again} was ignored")
             }
             _ => format!("`{key}` differs from the first record and was ignored"),

@@ -43,7 +43,7 @@ fn outcome(text: &str, key: &str) -> (Field, Vec<Code>) {
     let Some(payment) = value else { return (Field::Refused, codes) };
     let stored = payment.to_stored();
     let stored = json::read(stored.as_bytes()).expect("what is stored is JSON");
-    let field = json::get(json::fields(&stored).unwrap(), key).map(ToString::to_string);
+    let field = json::get(json::fields(&stored).unwrap(), key).map(json::printed);
     (field.map_or(Field::Absent, Field::Kept), codes)
 }
 

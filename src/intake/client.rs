@@ -1,0 +1,98 @@
+//! What comes from apps: captures without a user, and the two events that apps report unasked.
+//!
+//! A capture whose user only its installation tells waits under a stand-in, or is given to the user
+//! whom a signup has named. `[events]` of the mapping file may bind two reserved names: `signup`,
+//! recorded with a user's first signup, and `first_open`, recorded once for each installation.
+
+use sha2::{Digest as _, Sha256};
+
+use super::project::Ruled;
+use super::{Captured, Intake, Project, Refused, answer, decided, read};
+use crate::core::client::ClientBody;
+use crate::core::finding::{Code, Finding, Findings};
+use crate::core::json;
+use crate::core::payment::{CaptureKind, UserId};
+use crate::core::signup::Signup;
+use crate::core::time::Timestamp;
+use crate::store::NewPayment;
+
+/// The event of a first signup.
+const SIGNUP: &str = "signup";
+
+/// The event of an app that is opened for the first time.
+const FIRST_OPEN: &str = "first_open";
+
+impl Intake {
+    /// Takes a capture from an app.
+    ///
+    /// # Errors
+    /// [`Refused`]: the body or the store is at fault, and nothing was recorded.
+    pub async fn client_capture(
+        &self,
+        project: &Project,
+        kind: CaptureKind,
+        body: &ClientBody<'_>,
+    ) -> Result<Captured, Refused> {
+        let user = if body.names_user() { None } else { Some(self.user_of(project, body).await?) };
+        self.capture(project, kind, body.for_server(user.as_ref()).as_bytes()).await
+    }
+
+    /// Takes note that an app was opened, where the mapping file binds `first_open`.
+    ///
+    /// # Errors
+    /// [`Refused`]: the store is at fault.
+    pub async fn opened(&self, project: &Project, body: &ClientBody<'_>) -> Result<(), Refused> {
+        let Some(install) = body.install() else { return Ok(()) };
+        if project.mapping.mapping().event(FIRST_OPEN).is_none() {
+            return Ok(());
+        }
+        let event = format!(
+            r#"{{"event_name":"{FIRST_OPEN}","event_id":{}}}"#,
+            json::quoted(&reserved_id(FIRST_OPEN, project, install.as_str()))
+        );
+        let event = json::read(event.as_bytes()).ok().and_then(ClientBody::read);
+        let Some(event) = event else { return Ok(()) };
+        let user = self.user_of(project, body).await?;
+        let event = event.for_server(Some(&user));
+        self.capture(project, CaptureKind::Event, event.as_bytes()).await.map(|_| ())
+    }
+
+    /// The user of an installation, or who stands in for them.
+    async fn user_of(&self, project: &Project, body: &ClientBody<'_>) -> Result<UserId, Refused> {
+        let Some(install) = body.install() else {
+            let says = "user_id is required";
+            let finding = Finding::in_body(Code::FieldMissing, "/user_id", says)
+                .help("or send `install_instance_id`, so that a later signup can name the user");
+            return Err(Refused::Body(Findings::from_iter([finding])));
+        };
+        let known = self.store.user_of_install(project.key, install.clone()).await?;
+        Ok(known.as_deref().and_then(UserId::read).unwrap_or_else(|| install.stand_in()))
+    }
+
+    /// The event of a signup, where the mapping file binds one. It is recorded only if the user was
+    /// not known before.
+    pub(super) fn signup_event(
+        &self,
+        project: &Ruled<'_>,
+        signup: &Signup,
+        now: Timestamp,
+    ) -> Option<NewPayment> {
+        project.mapping.event(SIGNUP)?;
+        let user_id = signup.user_id.as_str();
+        let body = format!(
+            r#"{{"event_name":"{SIGNUP}","user_id":{},"event_id":{}}}"#,
+            json::quoted(user_id),
+            json::quoted(&reserved_id(SIGNUP, project.project, user_id))
+        );
+        let (event, _) = read(CaptureKind::Event, body.as_bytes(), project.arrival(now)).ok()?;
+        let decision = decided(project, &event, Some(&signup.user), now);
+        let json = answer::decision_json(&decision);
+        Some(self.new_payment(project.project, &event, (decision, json)))
+    }
+}
+
+/// The same id for the same person or installation, which tells nobody who that is.
+fn reserved_id(event: &str, project: &Project, of: &str) -> String {
+    let digest = Sha256::digest(format!("{}\n{event}\n{of}", project.name));
+    format!("{event}.{}", const_hex::encode(&digest[..12]))
+}

@@ -1,0 +1,217 @@
+//! What the mobile SDKs send (rows SDK-1 to SDK-8): the token in the body, blanks, installations.
+
+use serde_json::{Value, json};
+
+use crate::engine::{Answer, Engine, Plan};
+
+const MAPPING: &str = "version = 1\n[defaults]\ndataset = \"storefront\"\ncurrency = \"INR\"\naction_source = \"app\"\nwithout_device = \"system_generated\"\n[payments]\nDEFAULT = \"Purchase\"\n[events]\nadd_to_cart = \"AddToCart\"\n";
+
+async fn start(mapping: &str) -> Engine {
+    Plan::default().project("client_token = { env = \"CLIENT\" }").mapping(mapping).start().await
+}
+
+/// A body as an SDK writes it, sent with the project's token.
+async fn call(engine: &Engine, path: &str, body: Value) -> Answer {
+    let mut body = body;
+    body["token"] = json!("story-client-token");
+    engine.post_with(&format!("/api/client/{path}"), &body.to_string(), &[]).await
+}
+
+fn device() -> Value {
+    json!({"device": "iPhone16,1", "system_version": "17.5", "idfa": "38400000-8cf0-11bd-b23e-10b96e40000d", "bundle_id": "com.shop"})
+}
+
+async fn trigger(engine: &Engine, user: &str, install: &str) -> Answer {
+    let answer = call(
+        engine,
+        "trigger",
+        json!({
+            "user_data": {"id": user, "email": format!("{user}@example.com"), "is_first_time_user": true},
+            "platform": "IOS", "data": {"device_data": device()},
+            "install_instance_id": install, "time_since_app_install": 1.5,
+        }),
+    )
+    .await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer
+}
+
+#[tokio::test]
+async fn a_signup_of_an_app_makes_its_user_known_with_the_device() {
+    let engine = start(MAPPING).await;
+    trigger(&engine, "u1", "i1").await;
+    // The server's API and the app's share users and keys (row SDK-3).
+    let paid = r#"{"user_id":"u1","payment_id":"p1","amount":5}"#;
+    let server = engine.capture(paid).await;
+    assert_eq!(server.body["data"]["recorded"], true, "{}", server.body);
+    let app = call(
+        &engine,
+        "capture-payment",
+        json!({"user_id": "u1", "payment_id": "p1", "amount": 5.0, "type": "DEFAULT", "status": "PAYMENT_COMPLETED",
+               "event_data": null, "platform": "IOS", "data": {"device_data": device()}, "install_instance_id": "i1"}),
+    )
+    .await;
+    assert_eq!((app.status, &app.body["data"]["duplicate"]), (201, &json!(true)), "{}", app.body);
+    engine.drain().await;
+    let event: Value = serde_json::from_str(&engine.sandbox.events()[0].raw).expect("JSON");
+    assert_eq!(event["action_source"], "app");
+    assert_eq!(event["app_data"]["extinfo"][0], "i2");
+    assert_eq!(engine.arrived(), ["DEFAULT.p1"]);
+}
+
+#[tokio::test]
+async fn a_token_that_is_missing_or_wrong_is_a_401_and_nothing_is_stored() {
+    let engine = start(MAPPING).await;
+    for (body, msg) in [
+        (r#"{"user_id":"u1"}"#, "Project token missing!"),
+        (r#"{"token":"","user_id":"u1"}"#, "Project token missing!"),
+        (r#"{"token":"wrong","user_data":{"id":"u1"}}"#, "Project token invalid!"),
+        // A server's key is no token, and stays out of apps.
+        (r#"{"token":"story-server-key","user_data":{"id":"u1"}}"#, "Project token invalid!"),
+    ] {
+        for path in [
+            "init",
+            "trigger",
+            "set-user-data",
+            "capture-payment",
+            "remove-captured-payment",
+            "capture-event",
+        ] {
+            let answer = engine.post_with(&format!("/api/client/{path}"), body, &[]).await;
+            assert_eq!((answer.status, &answer.body["msg"]), (401, &json!(msg)), "{path} {body}");
+        }
+    }
+    let as_key = [("linkrunner-key", "story-client-token")];
+    let answer = engine.post_with("/api/v1/signup", r#"{"user_data":{"id":"u1"}}"#, &as_key).await;
+    assert_eq!(answer.status, 401, "a token is no server key (row LR-2)");
+    for body in ["", "[]", "{"] {
+        let answer = engine.post_with("/api/client/trigger", body, &[]).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert_eq!(answer.body["status"], 400, "{body}");
+    }
+    assert_eq!(engine.books().await.recorded, 0);
+}
+
+#[tokio::test]
+async fn what_came_before_the_signup_belongs_to_its_user_and_goes_once() {
+    let engine = start(MAPPING).await;
+    let early = json!({"event_name": "add_to_cart", "event_id": "e1", "event_data": null, "device_data": {},
+                       "platform": "IOS", "install_instance_id": "i1"});
+    let held = call(&engine, "capture-event", early.clone()).await;
+    assert_eq!(
+        (held.status, &held.body["data"]["verdict"]),
+        (201, &json!("hold")),
+        "{}",
+        held.body
+    );
+    let paid = json!({"user_id": "", "payment_id": "p1", "amount": 5, "install_instance_id": "i1"});
+    let held = call(&engine, "capture-payment", paid).await;
+    assert_eq!(held.body["data"]["recorded"], false, "{}", held.body);
+    // Another installation's signup releases nothing of this one.
+    trigger(&engine, "u2", "i2").await;
+    assert_eq!(engine.books().await.held, 2);
+    let signed_up = trigger(&engine, "u1", "i1").await;
+    assert_eq!(signed_up.body["data"]["released"].as_array().map(Vec::len), Some(2));
+    engine.drain().await;
+    assert_eq!(engine.arrived(), ["e1", "DEFAULT.p1"]);
+    let story = &engine.admin("/admin/v1/payments/p1").await.body["payments"][0];
+    assert_eq!(story["capture"]["user_id"], "u1", "{story:#}");
+    // Later, the installation alone is enough; and the early event stays one (row SDK-5).
+    let again = call(&engine, "capture-event", early).await;
+    assert_eq!(again.body["data"]["duplicate"], true, "{}", again.body);
+    let late = json!({"event_name": "add_to_cart", "event_id": "e2", "install_instance_id": "i1"});
+    let late = call(&engine, "capture-event", late).await;
+    assert_eq!(late.status, 201, "{}", late.body);
+    assert_eq!(engine.drain().await.delivered, 3);
+    // Who names neither user nor installation is told both.
+    let nobody = call(&engine, "capture-event", json!({"event_name": "add_to_cart"})).await;
+    assert_eq!((nobody.status, &nobody.body["msg"]), (400, &json!("user_id is required")));
+}
+
+#[tokio::test]
+async fn even_where_everybody_counts_an_installation_is_not_yet_somebody() {
+    let engine = Plan::default()
+        .project("users = \"open\"\nclient_token = { env = \"CLIENT\" }")
+        .mapping(MAPPING)
+        .start()
+        .await;
+    let early = json!({"event_name": "add_to_cart", "event_id": "e1", "install_instance_id": "i1"});
+    let held = call(&engine, "capture-event", early).await;
+    assert_eq!(held.body["data"]["verdict"], "hold", "{}", held.body);
+    trigger(&engine, "u1", "i1").await;
+    engine.drain().await;
+    assert_eq!(engine.arrived(), ["e1"]);
+}
+
+#[tokio::test]
+async fn a_removal_with_blanks_means_the_key_that_is_there() {
+    let engine = start(MAPPING).await;
+    trigger(&engine, "u1", "i1").await;
+    trigger(&engine, "u2", "i2").await;
+    for (user, payment) in [("u1", "a"), ("u1", "b"), ("u2", "c")] {
+        engine
+            .capture(&format!(r#"{{"user_id":"{user}","payment_id":"{payment}","amount":5}}"#))
+            .await;
+    }
+    for (user, payment, status, deleted) in [
+        ("", "a", 200, 1),
+        ("u1", "", 200, 1),
+        ("u2", "b", 400, 0),
+        ("", "", 400, 0),
+        ("u2", "c", 200, 1),
+    ] {
+        let body = json!({"user_id": user, "payment_id": payment, "platform": "ANDROID", "data": {"device_data": {}}});
+        let answer = call(&engine, "remove-captured-payment", body).await;
+        assert_eq!(answer.status, status, "{user} {payment}: {}", answer.body);
+        if status == 200 {
+            assert_eq!(answer.body["data"]["deleted"], deleted, "{}", answer.body);
+        }
+    }
+    assert_eq!(engine.books().await.recorded, 0);
+}
+
+#[tokio::test]
+async fn signup_and_first_open_are_events_where_the_mapping_binds_them() {
+    let mapping = MAPPING.replace("[events]", "[events]\nsignup = \"CompleteRegistration\"\nfirst_open = { event = \"Opened\", custom_event = true }");
+    let engine = start(&mapping).await;
+    for _ in 0..2 {
+        let opened = call(
+            &engine,
+            "init",
+            json!({"install_instance_id": "i1", "platform": "IOS", "device_data": device()}),
+        )
+        .await;
+        assert_eq!((opened.status, &opened.body["status"]), (200, &json!(200)), "{}", opened.body);
+        assert!(opened.body["data"].is_object(), "{}", opened.body);
+    }
+    for _ in 0..2 {
+        trigger(&engine, "u1", "i1").await;
+    }
+    call(&engine, "set-user-data", json!({"user_data": {"id": "u1", "phone": "+919876543210"}}))
+        .await;
+    engine.sign_up("u1").await;
+    engine.drain().await;
+    let mut names: Vec<String> =
+        engine.sandbox.events().into_iter().map(|event| event.event_name).collect();
+    names.sort();
+    assert_eq!(names, ["CompleteRegistration", "Opened"], "each once");
+    assert!(engine.arrived().iter().all(|id| !id.contains("u1") && !id.contains("i1")));
+    let books = engine.books().await;
+    assert_eq!((books.recorded, books.delivered, books.held), (2, 2, 0));
+}
+
+#[tokio::test]
+async fn a_character_that_no_terminal_shows_reaches_meta_like_any_other() {
+    let engine = start(MAPPING).await;
+    trigger(&engine, "u1", "i1").await;
+    let body = |user: &str, id: &str| {
+        format!(
+            r#"{{"user_id":"{user}","payment_id":"{id}","amount":5,"event_data":{{"note":"a\u001b\u0014b"}}}}"#
+        )
+    };
+    engine.capture(&body("u1", "known")).await;
+    engine.capture(&body("u9", "held")).await;
+    engine.sign_up("u9").await;
+    let books = engine.drain().await;
+    assert_eq!((books.delivered, books.dead, books.held), (2, 0, 0));
+}
