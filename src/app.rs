@@ -111,6 +111,7 @@ impl Desk {
                 currency: project.currency,
                 hold_millis: i64::try_from(project.hold_days).unwrap_or(7) * 24 * 3_600_000,
                 max_requests_per_second: project.max_requests_per_second,
+                remove_by_user_wins: project.remove_by_user_wins,
             });
         }
         let intake = Intake::new(store.clone(), clock.clone(), datasets.clone());

@@ -72,6 +72,9 @@ pub struct Project {
     pub hold_days: u64,
     /// Most requests of one key in a second; no limit unless set.
     pub max_requests_per_second: Option<u32>,
+    /// Whether a removal that names a user and a payment means every payment of the user. Default
+    /// false: it means the one payment.
+    pub remove_by_user_wins: bool,
 }
 
 crate::core::names::closed_list! {

@@ -187,6 +187,7 @@ impl Intake {
     pub async fn remove(&self, project: &Project, body: &[u8]) -> Result<RemovedAnswer, Refused> {
         let reading = signup::read_removal(&parse(body)?);
         let Some(removal) = reading.value else { return Err(Refused::Body(reading.findings)) };
+        let removal = removal.understood(project.remove_by_user_wins);
         let user_id = removal.user_id.map(|id| id.as_str().to_owned());
         let payment_id = removal.payment_id.map(|id| id.as_str().to_owned());
         let now = self.clock.now();

@@ -194,6 +194,7 @@ impl Reader<'_> {
         let currency = self.currency(&mut table);
         let hold_days = self.number(&mut table, "hold_days", limits::HOLD_DAYS);
         let rate = self.number(&mut table, "max_requests_per_second", limits::PER_SECOND);
+        let user_wins = table.boolean("remove_by_user_wins", &mut self.findings);
         table.finish(&mut self.findings);
         let (mapping_path, mapping) = mapping?;
         Some(Project {
@@ -206,6 +207,7 @@ impl Reader<'_> {
             currency,
             hold_days: hold_days.unwrap_or(7),
             max_requests_per_second: rate.and_then(|rate| u32::try_from(rate).ok()),
+            remove_by_user_wins: user_wins.is_some_and(|flag| flag.value),
         })
     }
 

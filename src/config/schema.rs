@@ -99,6 +99,12 @@ fn project() -> Schema {
             "max_requests_per_second",
             whole(&limits::PER_SECOND).says("Most requests of one key in a second; no limit unless set."),
         ),
+        (
+            "remove_by_user_wins",
+            Schema::flag().default(false).says(
+                "Whether `remove-payment` with a user and a payment removes every payment of the user.",
+            ),
+        ),
     ])
     .required(&["name", "server_key", "mapping"])
     .says("One project: its keys, its mapping file, its users.")

@@ -219,6 +219,8 @@ fn a_project_is_right_or_its_fault_has_a_place() {
         (format!("{good}users = \"open\""), vec![]),
         (format!("{good}users = \"everybody\""), vec![(Code::ConfigRange, 8, 9)]),
         (format!("{good}currency = \"Rs\""), vec![(Code::ConfigRange, 8, 12)]),
+        (format!("{good}remove_by_user_wins = true"), vec![]),
+        (format!("{good}remove_by_user_wins = \"yes\""), vec![(Code::ConfigKind, 8, 23)]),
         (format!("{good}hold_days = 91"), vec![(Code::ConfigRange, 8, 13)]),
         (format!("{good}[[projects]]\n{good}"), vec![(Code::ConfigTwice, 8, 1)]),
         (

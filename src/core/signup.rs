@@ -31,6 +31,20 @@ pub struct Removal {
     pub payment_id: Option<PaymentId>,
 }
 
+impl Removal {
+    /// What is meant where both keys are given: the payments that match both, or, if the user wins,
+    /// every payment of the user.
+    ///
+    /// # Source
+    /// Linkrunner, "Revenue Tracking API": its note says that a `user_id` removes all payments of
+    /// the user, its SDKs' pages say "if only". The second is the default (row LR-34).
+    #[must_use]
+    pub fn understood(mut self, user_wins: bool) -> Self {
+        self.payment_id = self.payment_id.filter(|_| !user_wins || self.user_id.is_none());
+        self
+    }
+}
+
 /// Reads `{"user_data": {"id": …, "name": …, "email": …, "phone": …}, "device_data": {…}}`.
 #[must_use]
 pub fn read_signup(body: &Json<'_>, arrival: impl Into<Arrival>) -> Reading<Signup> {
@@ -92,6 +106,20 @@ mod tests {
             (r#"{"user_id":null,"payment_id":7}"#, None, Some("7")),
         ] {
             let read = removal(text).value.expect(text);
+            assert_eq!(read.user_id.as_ref().map(UserId::as_str), user, "{text}");
+            assert_eq!(read.payment_id.as_ref().map(PaymentId::as_str), payment, "{text}");
+        }
+    }
+
+    #[test]
+    fn where_the_user_wins_a_payment_beside_it_says_nothing() {
+        for (text, user_wins, user, payment) in [
+            (r#"{"user_id":"666","payment_id":"ABC"}"#, false, Some("666"), Some("ABC")),
+            (r#"{"user_id":"666","payment_id":"ABC"}"#, true, Some("666"), None),
+            (r#"{"payment_id":"ABC"}"#, true, None, Some("ABC")),
+            (r#"{"user_id":"666"}"#, true, Some("666"), None),
+        ] {
+            let read = removal(text).value.expect(text).understood(user_wins);
             assert_eq!(read.user_id.as_ref().map(UserId::as_str), user, "{text}");
             assert_eq!(read.payment_id.as_ref().map(PaymentId::as_str), payment, "{text}");
         }

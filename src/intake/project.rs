@@ -33,6 +33,8 @@ pub struct Project {
     pub hold_millis: i64,
     /// Most requests of one key in a second.
     pub max_requests_per_second: Option<u32>,
+    /// Whether a removal that names a user and a payment means every payment of the user.
+    pub remove_by_user_wins: bool,
 }
 
 /// A project under the table that is in force while one request is served.

@@ -32,6 +32,20 @@ async fn the_documents_removal_takes_back_one_payment() {
 }
 
 #[tokio::test]
+async fn where_the_user_wins_a_removal_with_both_takes_every_payment_of_the_user() {
+    let engine = Plan::default().project("remove_by_user_wins = true").start().await;
+    engine.sign_up("666").await;
+    engine.sign_up("667").await;
+    engine.purchase("666", "ABC").await;
+    engine.purchase("666", "OTHER").await;
+    engine.purchase("667", "THEIRS").await;
+    let answer = engine.post("/api/v1/remove-payment", REMOVE).await;
+    assert_eq!(answer.body["data"]["deleted"], 2, "{}", answer.body);
+    let one = engine.post("/api/v1/remove-payment", r#"{"payment_id":"THEIRS"}"#).await;
+    assert_eq!(one.body["data"]["deleted"], 1, "a payment alone is still a payment alone");
+}
+
+#[tokio::test]
 async fn what_was_not_sent_yet_is_never_sent() {
     let plan = Plan::default();
     let engine = Plan::default().start().await;
