@@ -13,6 +13,7 @@ mod linkrunner;
 mod listener;
 mod mapping;
 mod metrics;
+mod payments;
 
 use std::sync::Arc;
 
@@ -96,6 +97,7 @@ pub fn public(api: Api) -> Router {
 /// The routes of the admin listener.
 pub fn admin(api: Api) -> Router {
     Router::new()
+        .route("/admin/v1/payments", get(payments::payments))
         .route("/admin/v1/payments/{payment_id}", get(admin::payment))
         .route("/admin/v1/books", get(admin::books))
         .route("/admin/v1/mapping", get(mapping::mapping))

@@ -7,8 +7,10 @@
 //!
 //! A closed set of backends stands behind this handle; so far there is one, `SQLite`.
 
+mod by_event;
 mod deliveries;
 mod known_users;
+mod listing;
 mod lock;
 mod payments;
 mod removal;
@@ -26,7 +28,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::{Notify, Semaphore};
 
+pub use by_event::stories_of_event;
 pub use deliveries::{ACCEPTED, Attempt, Dead, Delivery, Lease, LogRun, Settlement};
+pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::Removed;
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};

@@ -16,10 +16,13 @@ use crate::store::{self, AttemptStory, DeliveryStory, Fate, PaymentState, Paymen
 ///
 /// Received, known, mapped, checked, and each attempt with Meta's answer.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "Example:\n  tillpost trace ABC --type FIRST_PAYMENT")]
+#[command(
+    after_long_help = "Examples:\n  tillpost trace ABC --type FIRST_PAYMENT\n  tillpost trace FIRST_PAYMENT.ABC"
+)]
 pub(super) struct Arguments {
-    /// The payment's id.
-    payment_id: String,
+    /// The payment's id, or that of its event as Meta shows it.
+    #[arg(value_name = "PAYMENT_ID")]
+    id: String,
 
     /// Only the payment of this type.
     #[arg(long = "type", value_name = "TYPE")]
@@ -49,7 +52,12 @@ fn stories(arguments: &Arguments) -> Result<Ended, Ended> {
             "there is no database {path} yet; start `tillpost serve` first, or name its configuration with --config"
         )));
     }
-    let stories = store::stories_of(&config.store, &arguments.payment_id, Clock::System.now());
+    let now = Clock::System.now();
+    let stories = store::stories_of(&config.store, &arguments.id, now);
+    let stories = match stories {
+        Ok(none) if none.is_empty() => store::stories_of_event(&config.store, &arguments.id, now),
+        stories => stories,
+    };
     let mut stories = stories.map_err(|error| terminal::failed(&error))?;
     stories.retain(|story| {
         arguments.payment_type.as_ref().is_none_or(|wanted| *wanted == story.payment_type)
@@ -59,13 +67,13 @@ fn stories(arguments: &Arguments) -> Result<Ended, Ended> {
         terminal::data(&document.to_string());
     } else {
         for story in &stories {
-            terminal::data(&told(&arguments.payment_id, story));
+            terminal::data(&told(story));
         }
     }
     if stories.is_empty() {
-        let id = &arguments.payment_id;
+        let id = &arguments.id;
         let says = format!(
-            "no payment with the id `{id}` is known: it never arrived here, or was refused with a 4xx"
+            "no payment and no event with the id `{id}` is known: it never arrived here, or was refused with a 4xx"
         );
         terminal::say(&says);
         return Ok(Ended::WithErrors);
@@ -73,7 +81,8 @@ fn stories(arguments: &Arguments) -> Result<Ended, Ended> {
     Ok(Ended::Well)
 }
 
-fn told(payment_id: &str, story: &PaymentStory) -> String {
+fn told(story: &PaymentStory) -> String {
+    let payment_id = story.payment_id.as_deref().unwrap_or("a payment without an id");
     let mut lines =
         vec![format!("{payment_id} ({}) of project {}", story.payment_type, story.project)];
     lines.push(format!("  {}  received{}", story.received_at, captured(story)));

@@ -12,10 +12,11 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Every migration, oldest first. The schema's version is their number.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replay.sql"),
     include_str!("migrations/0003_installs.sql"),
+    include_str!("migrations/0004_listing.sql"),
 ];
 
 /// The writer's connection. `synchronous = FULL` is the promise: a commit is on stable storage

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Store, StoreError, schema};
+use super::{Store, StoreError, by_event, schema};
 use crate::core::names::closed_list;
 use crate::core::time::Timestamp;
 
@@ -87,6 +87,8 @@ pub struct DeliveryStory {
 pub struct PaymentStory {
     /// Whose books.
     pub project: String,
+    /// The sender's id.
+    pub payment_id: Option<String>,
     /// Where it stands.
     pub state: PaymentState,
     /// Its type.
@@ -139,7 +141,8 @@ pub struct Books {
 }
 
 impl Store {
-    /// The stories of all payments with this id, in every project.
+    /// The stories of all payments with this id, in every project; if there are none, of those
+    /// whose event has it, by their key.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -148,7 +151,15 @@ impl Store {
         payment_id: String,
         now: Timestamp,
     ) -> Result<Vec<PaymentStory>, StoreError> {
-        self.read(move |connection| stories(connection, &payment_id, now)).await
+        let read = move |connection: &Connection| {
+            let found = stories(connection, &payment_id, now)?;
+            if found.is_empty() {
+                by_event::by_key(connection, &payment_id, now)
+            } else {
+                Ok(found)
+            }
+        };
+        self.read(read).await
     }
 
     /// The sums.
@@ -215,25 +226,46 @@ struct Entry {
     deliveries: std::ops::Range<i64>,
 }
 
-fn stories(
+pub(super) fn stories(
     connection: &Connection,
     payment_id: &str,
     now: Timestamp,
 ) -> Result<Vec<PaymentStory>, StoreError> {
-    let select = "SELECT j.name, 'recorded', type, received_at, u.known_at, capture, decision,
-                         first_delivery, deliveries, seq
-                  FROM projects j CROSS JOIN payments p ON p.project = j.id AND payment_id = ?1
-                  LEFT JOIN users u ON u.project = p.project AND u.user_id = p.user_id
-        UNION ALL SELECT j.name, 'removed', type, received_at, removed_at, NULL, decision,
-                         first_delivery, deliveries, seq
-                  FROM projects j CROSS JOIN removed_payments p
-                       ON p.project = j.id AND payment_id = ?1
-        UNION ALL SELECT j.name, 'held', type, received_at, expires_at, capture, NULL, 0, 0, 0
-                  FROM projects j CROSS JOIN held_payments p
-                       ON p.project = j.id AND payment_id = ?1
-        ORDER BY 4";
-    let mut statement = connection.prepare_cached(select)?;
-    let entries = statement.query_map([payment_id], entry)?.collect::<Result<Vec<_>, _>>()?;
+    // Each with the payment's id, so that every table uses its index.
+    select(connection, "payment_id = ?1", &payment_id, now)
+}
+
+/// The story of the payment with this number in the books, recorded or removed.
+pub(super) fn story_of(
+    connection: &Connection,
+    seq: i64,
+    now: Timestamp,
+) -> Result<Vec<PaymentStory>, StoreError> {
+    select(connection, "seq = ?1", &seq, now)
+}
+
+fn select(
+    connection: &Connection,
+    condition: &str,
+    parameter: &dyn rusqlite::ToSql,
+    now: Timestamp,
+) -> Result<Vec<PaymentStory>, StoreError> {
+    let select = format!(
+        "SELECT j.name, 'recorded', type, received_at, u.known_at, capture, decision,
+                first_delivery, deliveries, seq, payment_id
+         FROM projects j CROSS JOIN payments p ON p.project = j.id AND {condition}
+         LEFT JOIN users u ON u.project = p.project AND u.user_id = p.user_id
+         UNION ALL SELECT j.name, 'removed', type, received_at, removed_at, NULL, decision,
+                first_delivery, deliveries, seq, payment_id
+         FROM projects j CROSS JOIN removed_payments p ON p.project = j.id AND {condition}
+         UNION ALL SELECT j.name, 'held', type, received_at, expires_at, capture, NULL, 0, 0, 0,
+                payment_id
+         FROM projects j CROSS JOIN (SELECT *, 0 AS seq FROM held_payments) p
+              ON p.project = j.id AND {condition}
+         ORDER BY 4"
+    );
+    let mut statement = connection.prepare_cached(&select)?;
+    let entries = statement.query_map([parameter], entry)?.collect::<Result<Vec<_>, _>>()?;
     entries.into_iter().map(|entry| told(connection, entry, now)).collect()
 }
 
@@ -243,6 +275,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let state: String = row.get(1)?;
     let story = PaymentStory {
         project: row.get(0)?,
+        payment_id: row.get(10)?,
         state: PaymentState::read(&state).unwrap_or(PaymentState::Recorded),
         payment_type: row.get(2)?,
         received_at: Timestamp::from_millis(row.get(3)?),
@@ -283,6 +316,16 @@ fn former(connection: &Connection, seq: i64) -> Result<Vec<FormerDecision>, Stor
 }
 
 fn delivery_story(connection: &Connection, seq: i64) -> Result<Option<DeliveryStory>, StoreError> {
+    let Some((dataset, mut story)) = standing(connection, seq)? else { return Ok(None) };
+    story.attempts = attempts(connection, dataset, seq)?;
+    Ok(Some(story))
+}
+
+/// The number of a delivery's dataset and where it stands, without the requests that carried it.
+pub(super) fn standing(
+    connection: &Connection,
+    seq: i64,
+) -> Result<Option<(i64, DeliveryStory)>, StoreError> {
     let select = "SELECT s.id, s.name, d.seq <= s.cursor, r.due_at, l.reason, l.says,
                          w.delivery IS NOT NULL
                   FROM deliveries d JOIN datasets s ON s.id = d.dataset
@@ -314,9 +357,7 @@ fn delivery_story(connection: &Connection, seq: i64) -> Result<Option<DeliverySt
         };
         Ok((row.get::<_, i64>(0)?, story))
     });
-    let Some((dataset, mut story)) = found.optional()? else { return Ok(None) };
-    story.attempts = attempts(connection, dataset, seq)?;
-    Ok(Some(story))
+    Ok(found.optional()?)
 }
 
 fn attempts(

@@ -23,6 +23,7 @@ mod fuzzing;
 mod importing;
 mod judging;
 mod lease;
+mod listing;
 mod mappings;
 mod mutated_mappings;
 mod mutations;
