@@ -25,6 +25,7 @@ mod judging;
 mod lease;
 mod listing;
 mod mappings;
+mod model;
 mod mutated_mappings;
 mod mutations;
 mod patience;
