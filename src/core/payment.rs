@@ -16,6 +16,8 @@ pub mod personal;
 pub mod reader;
 mod subject;
 
+pub use misplaced::KNOWN as CAPTURE_FIELDS;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 

@@ -18,6 +18,7 @@ mod capture;
 mod catalog;
 mod commands;
 mod crash;
+mod fields;
 mod forwarding;
 mod fuzzing;
 mod importing;

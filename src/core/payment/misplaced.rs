@@ -12,7 +12,7 @@ use crate::core::payment::reader::BodyReader;
 use crate::core::user_data::ClearField;
 
 /// Every field of a body that has a meaning.
-const KNOWN: [&str; 26] = [
+pub const KNOWN: [&str; 26] = [
     "user_id",
     "payment_id",
     "type",
