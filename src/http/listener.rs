@@ -64,6 +64,8 @@ pub async fn serve(
     let open = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(patience.head);
+    // Who has said everything and closes that half still gets the answer: its payment is recorded.
+    http.half_close(true);
     let mut stop = pin!(stop);
     loop {
         let accepted = async {

@@ -110,17 +110,14 @@ use Expected::{Refused, Taken, TakenAnyhow, Warned};
 
 impl Rule {
     fn limit(self) -> usize {
-        match self {
-            Self::RequiredId | Self::Id => ID_CHARS_MAX,
-            _ => TEXT_CHARS_MAX,
-        }
+        if matches!(self, Self::RequiredId | Self::Id) { ID_CHARS_MAX } else { TEXT_CHARS_MAX }
     }
 
     /// The value of a shape; nothing where the field is to be absent.
     fn value(self, shape: Shape) -> Option<Value> {
-        let text = |length: usize| match self {
-            Self::Address => format!("https://{}", "x".repeat(length - 8)),
-            _ => "x".repeat(length),
+        let text = |length: usize| {
+            let start = if self == Self::Address { "https://" } else { "" };
+            format!("{start}{}", "x".repeat(length - start.len()))
         };
         Some(match shape {
             Shape::Absent => return None,
@@ -136,6 +133,7 @@ impl Rule {
         })
     }
 
+    #[expect(clippy::match_same_arms, reason = "a table: its rows go by the kind of the field")]
     fn expected(self, shape: Shape) -> Expected {
         use Shape::{Absent, AtLimit, Blank, Bool, List, Null, Number, OverLimit, Text};
         match (self, shape) {
@@ -258,7 +256,9 @@ fn table() -> Vec<(&'static str, String, Rule)> {
     for route in [CAPTURE, SIGNUP] {
         let mut of_person =
             |key: &str, rule| table.push((route, format!("/user_data/{key}"), rule));
-        HASHED.iter().for_each(|key| of_person(key, Rule::Hashed));
+        for key in HASHED {
+            of_person(key, Rule::Hashed);
+        }
         of_person("name", Rule::Name);
         of_person("fbclid", Rule::Silent);
         of_person("fbclid_at", Rule::Silent);
@@ -363,10 +363,16 @@ fn the_table_has_every_field_that_the_readers_know() {
     let has = |route: &str, pointer: String| {
         assert!(table.iter().any(|row| row.0 == route && row.1 == pointer), "{route} {pointer}");
     };
-    CAPTURE_FIELDS.iter().for_each(|key| has(CAPTURE, format!("/{key}")));
+    for key in CAPTURE_FIELDS {
+        has(CAPTURE, format!("/{key}"));
+    }
     for route in [CAPTURE, SIGNUP] {
-        Field::ALL.iter().for_each(|field| has(route, format!("/user_data/{}", field.key())));
-        ClearField::words().for_each(|key| has(route, format!("/user_data/{key}")));
+        for field in Field::ALL {
+            has(route, format!("/user_data/{}", field.key()));
+        }
+        for key in ClearField::words() {
+            has(route, format!("/user_data/{key}"));
+        }
     }
     assert!(HASHED.iter().all(|key| Field::from_key(key).is_some()));
 }

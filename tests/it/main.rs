@@ -21,6 +21,7 @@ mod crash;
 mod fields;
 mod forwarding;
 mod fuzzing;
+mod hostile;
 mod importing;
 mod judging;
 mod lease;

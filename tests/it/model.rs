@@ -345,18 +345,19 @@ impl<'r> Running<'r> {
 fn explained(models: BTreeSet<Model>, calls: &[(Call, Value)], moment: Moment) -> BTreeSet<Model> {
     let mut found = BTreeSet::new();
     for model in models {
-        let running = calls.iter().map(|(call, answer)| Running::new(call, answer)).collect();
+        let running: Vec<_> =
+            calls.iter().map(|(call, answer)| Running::new(call, answer)).collect();
         explore(&model, &running, moment, &mut found);
     }
     found
 }
 
-fn explore(model: &Model, running: &Vec<Running<'_>>, moment: Moment, found: &mut BTreeSet<Model>) {
+fn explore(model: &Model, running: &[Running<'_>], moment: Moment, found: &mut BTreeSet<Model>) {
     if running.is_empty() {
         found.insert(model.clone());
     }
     for at in 0..running.len() {
-        let (mut model, mut running) = (model.clone(), running.clone());
+        let (mut model, mut running) = (model.clone(), running.to_vec());
         match running[at].step(&mut model, moment) {
             None => continue,
             Some(true) => drop(running.remove(at)),
@@ -390,7 +391,7 @@ fn configuration(folder: &Path, mapping: usize) -> Config {
     let mut lines =
         "version = 1\n[defaults]\ndataset = \"storefront\"\naction_source = \"system_generated\"\n[payments]\n".to_owned();
     for kind in MAPPINGS[mapping] {
-        lines.push_str(&format!("{kind} = \"Purchase\"\n"));
+        lines.extend([kind, " = \"Purchase\"\n"]);
     }
     let path = folder.join("tillpost.toml");
     let files = HashMap::from([(path.clone(), toml.to_owned()), (folder.join("m.toml"), lines)]);
@@ -604,7 +605,7 @@ async fn run(seed: u64, spoil: impl Fn(&mut [(Call, Value)])) -> Result<usize, S
         match random.u8(0..10) {
             0 => run.restart().await,
             1 => run.edit(1 - run.mapping),
-            2 => drop(run.clock.advance(HOLD / 2)),
+            2 => run.clock.advance(HOLD / 2),
             _ => {}
         }
         let mut calls = run.make(some_calls(&mut random)).await;

@@ -89,6 +89,14 @@ impl Program {
         self.child.wait().expect("an end").code()
     }
 
+    /// The memory that the process holds, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a system with /proc");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its size");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// The sums of the books, from the admin API.
     pub(crate) async fn books(&self, http: &reqwest::Client) -> Value {
         let url = format!("http://{}/admin/v1/books", self.admin);
