@@ -103,7 +103,7 @@ mod tests {
                 None,
                 r#"{"device_data":{"gaid":"a"}}"#,
             ),
-            (r#"{"device_data":null,"data":{}}"#, None, "{}"),
+            (r#"{"device_data":null,"data":{}}"#, None, r#"{"device_data":null}"#),
         ] {
             assert_eq!(body(sent).for_server(user), expected, "{sent}");
         }

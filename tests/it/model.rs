@@ -20,6 +20,7 @@ use tillpost::app::Desk;
 use tillpost::clock::{Clock, FrozenClock};
 use tillpost::config::{self, Config, FeedStamp, World};
 use tillpost::core::batch::BatchLimits;
+use tillpost::core::payment::CaptureKind;
 use tillpost::core::time::Timestamp;
 use tillpost::intake::replay::Replay;
 use tillpost::intake::{Intake, Project, Refused};
@@ -499,7 +500,8 @@ async fn make(desk: &Desk, dataset: DatasetKey, now: Timestamp, call: &Call) -> 
         Call::Capture { key, user, amount } => {
             let body = json!({"user_id": user, "type": key.0, "payment_id": key.1, "amount": amount,
                 "user_data": {"em": "a@shop.example"}, "event_data": {"content_ids": ["s"], "content_type": "product"}});
-            let answer = intake.capture(project, body.to_string().as_bytes()).await;
+            let answer =
+                intake.capture(project, CaptureKind::Payment, body.to_string().as_bytes()).await;
             shown(&serde_json::to_value(answer.expect("a capture is always 201")).expect("JSON"))
         }
         Call::SignUp(user) => sign_up(intake, project, user).await,
