@@ -10,6 +10,7 @@
 
 pub mod difference;
 pub mod event_fields;
+pub mod faurya;
 mod misplaced;
 pub mod occasion;
 pub mod personal;

@@ -72,6 +72,21 @@ impl Timestamp {
         jiff::tz::Offset::UTC.to_datetime(self.instant()).date()
     }
 
+    /// The calendar month in UTC: its first moment, and the first moment of the next.
+    #[must_use]
+    pub fn month(self) -> (Self, Self) {
+        let first = self.date().first_of_month();
+        let next = first.saturating_add(jiff::Span::new().months(1));
+        (Self::midnight(first), Self::midnight(next))
+    }
+
+    /// The first moment of a day in UTC.
+    #[must_use]
+    pub fn midnight(day: jiff::civil::Date) -> Self {
+        let instant = jiff::tz::Offset::UTC.to_timestamp(day.at(0, 0, 0, 0));
+        Self::from_millis(instant.unwrap_or(Instant::MAX).as_millisecond())
+    }
+
     /// Reads RFC 3339 text or Unix seconds (whole, or with a fraction).
     ///
     /// # Errors
@@ -146,6 +161,23 @@ mod tests {
         assert_eq!(Timestamp::from_seconds(1_772_280_000).to_string(), "2026-02-28T12:00:00Z");
         assert_eq!(Timestamp::from_millis(-1).to_string(), "1969-12-31T23:59:59.999Z");
         assert_eq!(Timestamp::from_millis(-1).seconds(), -1);
+    }
+
+    #[test]
+    fn a_month_ends_where_the_next_begins() {
+        // Expected values: the calendar.
+        for (moment, first, next) in [
+            ("2026-02-28T12:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+            ("2026-02-28T23:59:59.999Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+            ("2026-03-01T00:00:00Z", "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"),
+            ("2028-02-29T00:00:00Z", "2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z"),
+            ("2026-12-31T23:00:00-02:00", "2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z"),
+        ] {
+            let month = Timestamp::read(moment).expect(moment).month();
+            assert_eq!((&*month.0.to_string(), &*month.1.to_string()), (first, next), "{moment}");
+        }
+        let last = Timestamp::from_seconds(i64::MAX);
+        assert!(last.month().0 <= last, "no panic at the end of time");
     }
 
     #[test]
