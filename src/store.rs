@@ -12,6 +12,7 @@ mod deliveries;
 mod known_users;
 mod listing;
 mod lock;
+mod months;
 mod payments;
 mod removal;
 mod replay;
@@ -32,7 +33,7 @@ pub use by_event::stories_of_event;
 pub use deliveries::{ACCEPTED, Attempt, Dead, Delivery, Lease, LogRun, Settlement};
 pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
-pub use removal::Removed;
+pub use removal::{Doomed, Removed};
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};
 pub use signups::NewSignup;
 pub use story::{

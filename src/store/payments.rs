@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::months::counted;
 use super::writer::Books;
 use super::{DatasetKey, ProjectKey, Store, StoreError};
 use crate::core::time::Timestamp;
@@ -121,6 +122,24 @@ impl Store {
         self.write(work).await
     }
 
+    /// Since when a user is known; `None` of one whom nobody signed up.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn known_since(
+        &self,
+        project: ProjectKey,
+        user_id: String,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let read = move |connection: &Connection| {
+            let select = "SELECT known_at FROM users WHERE project = ?1 AND user_id = ?2";
+            let mut statement = connection.prepare_cached(select)?;
+            let row = statement.query_row(params![project.0, user_id], |row| row.get(0));
+            Ok(row.optional()?.map(Timestamp::from_millis))
+        };
+        self.read(read).await
+    }
+
     /// Held payments whose user is known, a thousand at most: what a crash between signup and
     /// release left behind, or what was too much for one answer.
     ///
@@ -186,6 +205,7 @@ pub(super) fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Ente
             .ok_or_else(|| StoreError::from(rusqlite::Error::QueryReturnedNoRows));
     }
     append(books, (seq, first), &payment.deliveries)?;
+    counted(books.connection, payment)?;
     Ok(Entered::New)
 }
 
@@ -205,7 +225,7 @@ pub(super) fn append(
     Ok(())
 }
 
-fn first_record(
+pub(super) fn first_record(
     connection: &Connection,
     payment: &NewPayment,
 ) -> Result<Option<StoredPayment>, StoreError> {

@@ -4,7 +4,8 @@
 //! at that moment, so the answer is exact: what is under way or delivered counts as sent, what is
 //! not finished will not be sent.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use super::writer::Books;
 use super::{ProjectKey, Store, StoreError};
@@ -23,6 +24,46 @@ pub struct Removed {
     pub sent: usize,
 }
 
+/// Which payments a removal means. Held ones are found too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doomed {
+    /// All of this user.
+    User(String),
+    /// All with this id, of whatever type.
+    Payment(String),
+    /// Those of this user that have this id.
+    UserAndPayment(String, String),
+    /// The one with this type and id, and those that wait under this key.
+    Key(&'static str, String),
+    /// All that arrived from the first moment to the last, both included; of one user or of all.
+    Arrived(Option<String>, (Timestamp, Timestamp)),
+}
+
+impl Doomed {
+    /// The condition on a table of payments and its parameters behind the project's, so that each
+    /// form uses its index.
+    fn condition(self) -> (&'static str, Vec<Value>) {
+        match self {
+            Self::User(user) => ("user_id = ?2", vec![user.into()]),
+            Self::Payment(id) => ("payment_id = ?2", vec![id.into()]),
+            Self::UserAndPayment(user, id) => {
+                ("user_id = ?2 AND payment_id = ?3", vec![user.into(), id.into()])
+            }
+            Self::Key(kind, id) => {
+                ("type = ?2 AND payment_id = ?3", vec![kind.to_owned().into(), id.into()])
+            }
+            Self::Arrived(None, (first, last)) => {
+                ("received_at BETWEEN ?2 AND ?3", vec![first.millis().into(), last.millis().into()])
+            }
+            Self::Arrived(Some(user), (first, last)) => (
+                // The plus sign: a user has few payments, a range may have all.
+                "user_id = ?4 AND +received_at BETWEEN ?2 AND ?3",
+                vec![first.millis().into(), last.millis().into(), user.into()],
+            ),
+        }
+    }
+}
+
 impl Store {
     /// Removes payments by user, by id, or by both, with the identifiers of their person. What was
     /// not yet on its way is withheld; the keys are free again.
@@ -36,43 +77,43 @@ impl Store {
         payment_id: Option<String>,
         now: Timestamp,
     ) -> Result<Removed, StoreError> {
-        let work = move |books: &mut Books<'_>| {
-            let key =
-                Keys { project, user_id: user_id.as_deref(), payment_id: payment_id.as_deref() };
-            remove(books, key, now)
+        let doomed = match (user_id, payment_id) {
+            (Some(user), Some(id)) => Doomed::UserAndPayment(user, id),
+            (Some(user), None) => Doomed::User(user),
+            (None, Some(id)) => Doomed::Payment(id),
+            (None, None) => return Ok(Removed::default()),
         };
+        self.remove_all(project, doomed, now).await
+    }
+
+    /// Removes all payments that a description fits, as [`Store::remove`] does, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails; then nothing was removed.
+    pub async fn remove_all(
+        &self,
+        project: ProjectKey,
+        doomed: Doomed,
+        now: Timestamp,
+    ) -> Result<Removed, StoreError> {
+        let (condition, mut parameters) = doomed.condition();
+        parameters.insert(0, project.0.into());
+        let work = move |books: &mut Books<'_>| remove(books, (condition, &parameters), now);
         self.write(work).await
     }
 }
 
-/// Which payments a removal means.
-#[derive(Debug, Clone, Copy)]
-struct Keys<'k> {
-    project: ProjectKey,
-    user_id: Option<&'k str>,
-    payment_id: Option<&'k str>,
-}
-
-impl Keys<'_> {
-    /// The condition on a table of payments, so that each form uses its index. All three take the
-    /// same three parameters.
-    fn condition(self) -> &'static str {
-        match (self.user_id, self.payment_id) {
-            (Some(_), None) => "project = ?1 AND user_id = ?2 AND ?3 IS NULL",
-            (None, _) => "project = ?1 AND ?2 IS NULL AND payment_id = ?3",
-            (Some(_), Some(_)) => "project = ?1 AND user_id = ?2 AND payment_id = ?3",
-        }
-    }
-}
-
-fn remove(books: &mut Books<'_>, keys: Keys<'_>, now: Timestamp) -> Result<Removed, StoreError> {
+fn remove(
+    books: &mut Books<'_>,
+    (condition, parameters): (&str, &[Value]),
+    now: Timestamp,
+) -> Result<Removed, StoreError> {
     let connection = books.connection;
-    let parameters = params![keys.project.0, keys.user_id, keys.payment_id];
-    let condition = keys.condition();
+    let condition = format!("project = ?1 AND {condition}");
     let select = format!("SELECT seq, first_delivery, deliveries FROM payments WHERE {condition}");
     let found: Vec<(i64, i64, i64)> = connection
         .prepare_cached(&select)?
-        .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .query_map(params_from_iter(parameters), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
     let mut removed = Removed { payments: found.len(), ..Removed::default() };
     for (seq, first, count) in found {
@@ -82,7 +123,7 @@ fn remove(books: &mut Books<'_>, keys: Keys<'_>, now: Timestamp) -> Result<Remov
     let select = format!("SELECT id FROM held_payments WHERE {condition}");
     let held: Vec<i64> = connection
         .prepare_cached(&select)?
-        .query_map(parameters, |row| row.get(0))?
+        .query_map(params_from_iter(parameters), |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     removed.held = held.len();
     for id in held {

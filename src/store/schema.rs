@@ -12,11 +12,12 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Every migration, oldest first. The schema's version is their number.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replay.sql"),
     include_str!("migrations/0003_installs.sql"),
     include_str!("migrations/0004_listing.sql"),
+    include_str!("migrations/0005_months.sql"),
 ];
 
 /// The writer's connection. `synchronous = FULL` is the promise: a commit is on stable storage

@@ -251,3 +251,46 @@ fn dead(delivery: i64) -> Dead {
         trace_id: None,
     }
 }
+
+#[tokio::test]
+async fn a_month_counts_what_was_recorded_in_it_whatever_became_of_that() {
+    let ledger = Ledger::open().await;
+    let within = async |id: &str, at: Timestamp, limit| {
+        let payment = NewPayment { received_at: at, ..ledger.payment("666", id) };
+        ledger.store.record_within(payment, Some(limit)).await.expect("the store")
+    };
+    let last_month = now().plus_millis(-28 * 24 * 3_600_000);
+    let (first, next) = now().month();
+    // Before anybody asks: one of last month, two of this one, of which one is removed; and one
+    // that was removed while it waited, so was never recorded.
+    let older = NewPayment { received_at: last_month, ..ledger.payment("666", "older") };
+    ledger.enter(Entry::Record(older)).await;
+    ledger.record("kept").await;
+    ledger.record("removed").await;
+    let held = NewPayment {
+        decision: r#"{"verdict":"hold"}"#.to_owned(),
+        ..ledger.payment("stranger", "held")
+    };
+    ledger.enter(Entry::Hold(held, later())).await;
+    for id in ["removed", "held"] {
+        ledger.remove(id).await;
+    }
+    assert_eq!(within("third", now(), 2).await, None);
+    assert_eq!(within("third", now(), 3).await, Some(Entered::New));
+    assert_eq!(within("fourth", now(), 3).await, None);
+    // A known key is a repetition, full or not.
+    assert!(matches!(within("kept", now(), 3).await, Some(Entered::Duplicate(_))));
+    // From now on every recording counts, whichever door it came through.
+    ledger.record("captured").await;
+    assert_eq!(within("fifth", now(), 4).await, None);
+    // The first and the last moment of the month belong to it, and its neighbours have room.
+    for (at, id, expected) in [
+        (first, "first", None),
+        (next.plus_millis(-1), "last", None),
+        (first.plus_millis(-1), "before", Some(Entered::New)),
+        (next, "after", Some(Entered::New)),
+    ] {
+        assert_eq!(within(id, at, 4).await, expected, "{id}");
+    }
+    assert_eq!(within("without a limit", now(), u32::MAX).await, Some(Entered::New));
+}
