@@ -75,6 +75,19 @@ pub struct Project {
     /// Whether a removal that names a user and a payment means every payment of the user. Default
     /// false: it means the one payment.
     pub remove_by_user_wins: bool,
+    /// The project as Faurya's API sees it.
+    pub site: Site,
+}
+
+/// A project as Faurya's API sees it: a site with keys and a limit, that may be gone.
+#[derive(Debug, Clone, Default)]
+pub struct Site {
+    /// The keys of its servers (`Authorization: Bearer`); several may be valid at once.
+    pub keys: Vec<SecretString>,
+    /// Whether it is gone: its keys are known, and nothing is taken for it.
+    pub closed: bool,
+    /// Most payments of a calendar month; no limit unless set.
+    pub max_payments_per_month: Option<u32>,
 }
 
 crate::core::names::closed_list! {

@@ -16,6 +16,9 @@ pub(super) const HOLD_DAYS: RangeInclusive<u64> = 1..=90;
 /// Requests or events in a second.
 pub(super) const PER_SECOND: RangeInclusive<u64> = 1..=1_000_000;
 
+/// Payments in a month.
+pub(super) const PER_MONTH: RangeInclusive<u64> = 1..=1_000_000_000;
+
 /// Events in a request.
 pub(super) const BATCH_EVENTS: RangeInclusive<u64> = 1..=BATCH_EVENTS_MAX as u64;
 

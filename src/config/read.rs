@@ -9,11 +9,11 @@ use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Config, FileReport, Http, Project, Report, Users, World, limits};
+use super::{Config, FileReport, Http, Project, Report, Site, Users, World, limits};
 use crate::core::finding::{At, Code, Finding, Findings};
 use crate::core::mapping::{DatasetName, Datasets, Mapping};
 use crate::core::money::Currency;
@@ -186,8 +186,7 @@ impl Reader<'_> {
             let help = "write `server_key = { env = \"SHOP_SERVER_KEY\" }`";
             table.missing("server_key", help, &mut self.findings);
         }
-        // Read now, used by the routes of the sites and the apps.
-        self.secrets(&mut table, "site_key");
+        let site = self.site(&mut table);
         let client_tokens = self.secrets(&mut table, "client_token").unwrap_or_default();
         let mapping = self.mapping(&mut table, names);
         let users = table.word("users", Users::ALL, Users::as_str, &mut self.findings);
@@ -208,7 +207,19 @@ impl Reader<'_> {
             hold_days: hold_days.unwrap_or(7),
             max_requests_per_second: rate.and_then(|rate| u32::try_from(rate).ok()),
             remove_by_user_wins: user_wins.is_some_and(|flag| flag.value),
+            site,
         })
+    }
+
+    fn site(&mut self, table: &mut Table<'_, '_>) -> Site {
+        let keys = self.secrets(table, "site_key").unwrap_or_default();
+        let closed = table.boolean("closed", &mut self.findings);
+        let limit = self.number(table, "max_payments_per_month", limits::PER_MONTH);
+        Site {
+            keys,
+            closed: closed.is_some_and(|closed| closed.value),
+            max_payments_per_month: limit.and_then(|limit| u32::try_from(limit).ok()),
+        }
     }
 
     fn mapping(
@@ -246,13 +257,14 @@ impl Reader<'_> {
 
     /// Two projects with one key: nobody could say whose payment it is.
     fn no_key_twice(&mut self, projects: &[Project]) {
-        let mut seen: Vec<(&str, &str)> = Vec::new();
-        for project in projects {
-            for key in &project.server_keys {
+        let server_keys: fn(&Project) -> &[SecretString] = |project| &project.server_keys;
+        for (what, keys) in [("server key", server_keys), ("site key", |other| &other.site.keys)] {
+            let mut seen: Vec<(&str, &str)> = Vec::new();
+            for (project, key) in projects.iter().flat_map(|p| keys(p).iter().map(move |k| (p, k)))
+            {
                 match seen.iter().find(|(known, _)| *known == key.expose_secret()) {
                     Some((_, other)) if *other != project.name => {
-                        let says =
-                            format!("`{other}` and `{}` have the same server key", project.name);
+                        let says = format!("`{other}` and `{}` have the same {what}", project.name);
                         self.findings.push(Finding::new(Code::ConfigTwice, At::Span(0..0), says));
                     }
                     Some(_) => {}

@@ -105,6 +105,16 @@ fn project() -> Schema {
                 "Whether `remove-payment` with a user and a payment removes every payment of the user.",
             ),
         ),
+        (
+            "max_payments_per_month",
+            whole(&limits::PER_MONTH).says(
+                "At how many payments of a calendar month Faurya's API takes no more; no limit unless set.",
+            ),
+        ),
+        (
+            "closed",
+            Schema::flag().default(false).says("Whether the project is gone: its keys take no more payments."),
+        ),
     ])
     .required(&["name", "server_key", "mapping"])
     .says("One project: its keys, its mapping file, its users.")

@@ -330,3 +330,46 @@ fn a_feed_that_cannot_be_used_refuses_the_file_but_no_start() {
         assert_eq!(stamp, feed.map(|feed| feed.len() as u64), "{feed:?}");
     }
 }
+
+#[test]
+fn a_site_has_keys_a_limit_and_an_end() {
+    let site = |lines: &str| {
+        let (config, report) = loaded(&format!("{DATASET}{PROJECT}{lines}"));
+        let config = config.unwrap_or_else(|| panic!("{lines}: {report:?}"));
+        let Site { keys, closed, max_payments_per_month } = config.projects[0].site.clone();
+        (keys.len(), closed, max_payments_per_month)
+    };
+    for (lines, expected) in [
+        ("", (0, false, None)),
+        ("site_key = { env = \"KEY\" }\nclosed = true\n", (1, true, None)),
+        ("site_key = [{ env = \"KEY\" }, { env = \"KEY2\" }]\n", (2, false, None)),
+        ("max_payments_per_month = 1\nclosed = false\n", (0, false, Some(1))),
+        ("max_payments_per_month = 1000000000\n", (0, false, Some(1_000_000_000))),
+    ] {
+        assert_eq!(site(lines), expected, "{lines}");
+    }
+    for (lines, expected) in [
+        ("max_payments_per_month = 0\n", Code::ConfigRange),
+        ("max_payments_per_month = 1000000001\n", Code::ConfigRange),
+        ("max_payments_per_month = \"1\"\n", Code::ConfigKind),
+        ("closed = \"yes\"\n", Code::ConfigKind),
+        ("site_key = \"open\"\n", Code::ConfigKind),
+        ("site_key = { env = \"NOBODY\" }\n", Code::ConfigSecret),
+    ] {
+        let codes: Vec<Code> =
+            found(&format!("{DATASET}{PROJECT}{lines}")).iter().map(|found| found.0).collect();
+        assert_eq!(codes, [expected], "{lines}");
+    }
+}
+
+#[test]
+fn two_projects_have_no_site_key_in_common() {
+    let other = PROJECT.replace("shop", "other").replace("KEY", "KEY2");
+    let both = |second: &str| {
+        let key = |name: &str| format!("site_key = {{ env = \"{name}\" }}\n");
+        let text = format!("{DATASET}{PROJECT}{}{other}{}", key("KEY"), key(second));
+        found(&text).iter().map(|found| found.0).collect::<Vec<_>>()
+    };
+    assert_eq!(both("KEY"), [Code::ConfigTwice]);
+    assert_eq!(both("TOKEN"), []);
+}
