@@ -112,6 +112,7 @@ impl Desk {
                 hold_millis: i64::try_from(project.hold_days).unwrap_or(7) * 24 * 3_600_000,
                 max_requests_per_second: project.max_requests_per_second,
                 remove_by_user_wins: project.remove_by_user_wins,
+                site: project.site.clone(),
             });
         }
         let intake = Intake::new(store.clone(), clock.clone(), datasets.clone());

@@ -8,6 +8,7 @@ mod admin;
 mod answer;
 mod auth;
 mod client;
+mod faurya;
 mod health;
 mod linkrunner;
 mod listener;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use secrecy::SecretString;
 
 pub use listener::{Patience, serve};
@@ -86,12 +87,22 @@ pub fn public(api: Api) -> Router {
         .route("/api/client/capture-payment", post(client::capture_payment))
         .route("/api/client/remove-captured-payment", post(client::remove_payment))
         .route("/api/client/capture-event", post(client::capture_event))
+        .route("/api/v1/payments", site(post(faurya::record).delete(faurya::delete)))
+        .route("/api/v1/visitors", site(post(faurya::make_visitor)))
+        .route("/api/v1/visitors/{id}", site(get(faurya::visitor)))
+        .route("/api/v1/goals", site(post(faurya::not_here).delete(faurya::not_here)))
+        .route("/api/v1/analytics/{*dimension}", site(get(faurya::not_here)))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(api)
+}
+
+/// A route of Faurya's, which refuses other methods in Faurya's shape.
+fn site(routes: MethodRouter<Api>) -> MethodRouter<Api> {
+    routes.fallback(faurya::wrong_method)
 }
 
 /// The routes of the admin listener.

@@ -7,7 +7,9 @@
 
 mod answer;
 mod client;
+pub mod faurya;
 pub mod import;
+mod known;
 mod live;
 mod matching;
 mod project;
@@ -172,11 +174,7 @@ impl Intake {
             install: signup.install,
             first,
         };
-        let held = self.store.sign_up(new, now).await?;
-        let mut released = Vec::with_capacity(held.len());
-        for payment in held {
-            released.extend(self.release(project, payment).await?);
-        }
+        let released = self.admit(project, new, now).await?;
         Ok(SignedUp { user_id, released, findings: reading.findings })
     }
 

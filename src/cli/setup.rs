@@ -152,6 +152,7 @@ impl World for BuiltIn {
                 [[projects]]
                 name = "shop"
                 server_key = {{ env = "SANDBOX_SERVER_KEY" }}
+                site_key = {{ env = "SANDBOX_SITE_KEY" }}
                 mapping = "{SHIPPED_MAPPING_PATH}"
                 currency = "INR"
 
@@ -181,6 +182,7 @@ impl World for BuiltIn {
     fn variable(&self, name: &str) -> Option<String> {
         match name {
             "SANDBOX_SERVER_KEY" => Some(SANDBOX_SERVER_KEY.to_owned()),
+            "SANDBOX_SITE_KEY" => Some("sandbox-site-key".to_owned()),
             "SANDBOX_ACCESS_TOKEN" => Some("sandbox-access-token".to_owned()),
             _ => None,
         }

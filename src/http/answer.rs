@@ -112,7 +112,8 @@ pub(super) fn first_sentence(findings: &Findings) -> String {
     first.unwrap_or_else(|| "The body cannot be read".to_owned())
 }
 
-fn with_retry_after(mut response: Response, seconds: u64) -> Response {
+/// The same answer with the seconds to wait.
+pub(super) fn with_retry_after(mut response: Response, seconds: u64) -> Response {
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     response
 }

@@ -114,6 +114,12 @@ impl Serialize for RemovedAnswer {
 }
 
 impl Captured {
+    /// What becomes of it, as one word.
+    #[must_use]
+    pub fn verdict(&self) -> &str {
+        self.verdict.get().trim_matches('"')
+    }
+
     /// The answer for a payment that was recorded just now.
     pub(super) fn recorded(payment: &Payment<'_>, decision: &str) -> Self {
         Self::of(payment, decision, true)

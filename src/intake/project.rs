@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::LiveMapping;
-use crate::config::Users;
+use crate::config::{Site, Users};
 use crate::core::mapping::Mapping;
 use crate::core::money::Currency;
 use crate::core::payment::Arrival;
@@ -35,6 +35,8 @@ pub struct Project {
     pub max_requests_per_second: Option<u32>,
     /// Whether a removal that names a user and a payment means every payment of the user.
     pub remove_by_user_wins: bool,
+    /// The same as Faurya's API sees it.
+    pub site: Site,
 }
 
 /// A project under the table that is in force while one request is served.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::program::{self, KEY, Program, TOKEN};
+use crate::program::{self, KEY, Program, SITE_KEY, TOKEN};
 
 /// What must not be found anywhere. Each is unmistakable.
-const SECRETS: [&str; 11] = [
+const SECRETS: [&str; 13] = [
     "canary.signup@example.com",
     "canary.payment@example.com",
     "canary.cart@example.com",
@@ -19,12 +19,14 @@ const SECRETS: [&str; 11] = [
     "4155550147",
     "Canaryfirst",
     "Canarylast",
+    "canary.visitor@example.com",
     KEY,
+    SITE_KEY,
     TOKEN,
 ];
 
 /// What is sent: people in every field there is, and refusals that must not quote them.
-const BODIES: [(&str, &str); 12] = [
+const BODIES: [(&str, &str); 17] = [
     (
         "signup",
         r#"{"user_data":{"id":"u1","name":"Canaryfirst Canarylast","email":" Canary.Signup@Example.com ","phone":"+1 (415) 555-0147"}}"#,
@@ -45,7 +47,21 @@ const BODIES: [(&str, &str); 12] = [
         "capture-payment",
         r#"{"user_id":"u3","payment_id":"visible-3","amount":5,"type":"canary.page@example.com","event_source_url":"https://shop.example/?email=canary.page@example.com","referrer_url":"https://canary.page@example.com@shop.example/","user_data":{"subscription_id":"canary.page@example.com 1","page_id":"canary.page@example.com"},"original_event_data":{"event_name":"Purchase","event_time":1772270000,"order_id":"canary.page@example.com"},"customer_segmentation":"canary.page@example.com"}"#,
     ),
+    (
+        "visitors",
+        r#"{"faurya_visitor_id":"v1","user_data":{"email":"canary.visitor@example.com","phone":"+14155550147","last_name":"Canarylast"},"client_user_agent":"canary.visitor@example.com"}"#,
+    ),
+    (
+        "payments",
+        r#"{"faurya_visitor_id":"v1","transaction_id":"visible-4","amount":5,"currency":"canary.visitor@example.com","metadata":{"email":"canary.visitor@example.com","note":"canary.visitor@example.com","canary.visitor@example.com":1,"phone":"4155550147"}}"#,
+    ),
     // What is refused must not be quoted.
+    ("visitors", r#"{"faurya_visitor_id":["canary.visitor@example.com"]}"#),
+    (
+        "payments",
+        r#"{"faurya_visitor_id":"v1","transaction_id":"x","amount":"canary.visitor@example.com","metadata":{"canary.visitor@example.com":["canary.visitor@example.com"]}}"#,
+    ),
+    ("payments", r#"{"canary.visitor@example.com":"canary.visitor@example.com""#),
     ("signup", r#"{"user_data":{"id":"u2","email":"canary.signup@example.com canary"}}"#),
     ("signup", r#"{"user_data":{"email":"canary.signup@example.com"}}"#),
     (
@@ -73,6 +89,7 @@ async fn no_clear_person_and_no_secret_in_any_file_log_or_answer() {
         let answer = http
             .post(format!("http://{}/api/v1/{path}", program.api))
             .header("linkrunner-key", KEY)
+            .header("authorization", format!("Bearer {SITE_KEY}"))
             .body(body)
             .send()
             .await

@@ -19,6 +19,7 @@ mod catalog;
 mod commands;
 mod crash;
 mod fields;
+mod faurya;
 mod forwarding;
 mod fuzzing;
 mod hostile;

@@ -14,6 +14,9 @@ use tokio::net::TcpListener;
 /// The server key of the programs.
 pub(crate) const KEY: &str = "program-server-key-a7f3";
 
+/// The site key of the programs.
+pub(crate) const SITE_KEY: &str = "program-site-key-5d0e";
+
 /// The access token of the programs.
 pub(crate) const TOKEN: &str = "program-access-token-91c2";
 
@@ -35,6 +38,7 @@ impl Program {
             [[projects]]
             name = "shop"
             server_key = {{ env = "SHOP_SERVER_KEY" }}
+            site_key = {{ env = "SHOP_SITE_KEY" }}
             mapping = "commerce.toml"
             [datasets.storefront]
             id = "1234567890"
@@ -119,6 +123,7 @@ pub(crate) fn command(folder: &Path) -> Command {
     command
         .current_dir(folder)
         .env("SHOP_SERVER_KEY", KEY)
+        .env("SHOP_SITE_KEY", SITE_KEY)
         .env("META_ACCESS_TOKEN", TOKEN)
         .env("NO_COLOR", "1")
         .stdin(Stdio::null());
