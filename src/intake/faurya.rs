@@ -12,7 +12,7 @@ use super::{
     Captured, Intake, Project, Refused, Ruled, answer, answered, decided, parse, read, record_id,
 };
 use crate::core::finding::Findings;
-use crate::core::payment::UserId;
+use crate::core::payment::{CaptureKind, UserId};
 use crate::core::payment::faurya::{self, Deletion};
 use crate::core::time::Timestamp;
 use crate::core::user::User;
@@ -209,7 +209,7 @@ impl Intake {
         capture: &[u8],
         (user, now): (&User, Timestamp),
     ) -> Result<Option<(Entered, Captured)>, NotServed> {
-        let (payment, findings) = read(capture, project.arrival(now))?;
+        let (payment, findings) = read(CaptureKind::Payment, capture, project.arrival(now))?;
         let mut decision = decided(project, &payment, Some(user), now);
         decision.findings.extend(findings);
         let lookup = looked_up(&mut decision);
