@@ -113,6 +113,7 @@ impl Desk {
                 max_requests_per_second: project.max_requests_per_second,
                 remove_by_user_wins: project.remove_by_user_wins,
                 site: project.site.clone(),
+                webhooks: project.webhooks.clone(),
             });
         }
         let intake = Intake::new(store.clone(), clock.clone(), datasets.clone());

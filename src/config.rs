@@ -25,6 +25,7 @@ use crate::core::finding::render::{self, Colour, Source};
 use crate::core::finding::{Findings, Severity};
 use crate::core::mapping::{DatasetName, Mapping};
 use crate::core::money::Currency;
+use crate::core::webhook::Provider;
 
 /// A configuration in which nothing is left to check.
 #[derive(Debug, Clone)]
@@ -75,6 +76,8 @@ pub struct Project {
     /// Whether a removal that names a user and a payment means every payment of the user. Default
     /// false: it means the one payment.
     pub remove_by_user_wins: bool,
+    /// The secrets of its webhooks, by provider. Several may be valid at once.
+    pub webhooks: BTreeMap<Provider, Vec<SecretString>>,
     /// The project as Faurya's API sees it.
     pub site: Site,
 }

@@ -31,6 +31,8 @@ pub mod mapping;
 pub mod schema;
 pub mod toml_reader;
 
+pub mod webhook;
+
 pub mod check;
 pub mod comparison;
 pub mod decide;

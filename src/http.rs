@@ -15,6 +15,7 @@ mod listener;
 mod mapping;
 mod metrics;
 mod payments;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -53,6 +54,7 @@ struct Shared {
     projects: Vec<Project>,
     keyring: Keyring,
     admin_token: Option<SecretString>,
+    webhooks: webhooks::Tally,
 }
 
 impl Api {
@@ -65,7 +67,8 @@ impl Api {
         admin_token: Option<SecretString>,
     ) -> Self {
         let keyring = Keyring::of(&projects, &clock);
-        let shared = Shared { intake, store, clock, projects, keyring, admin_token };
+        let webhooks = webhooks::Tally::default();
+        let shared = Shared { intake, store, clock, projects, keyring, admin_token, webhooks };
         Self { shared: Arc::new(shared) }
     }
 }
@@ -92,6 +95,7 @@ pub fn public(api: Api) -> Router {
         .route("/api/v1/visitors/{id}", site(get(faurya::visitor)))
         .route("/api/v1/goals", site(post(faurya::not_here).delete(faurya::not_here)))
         .route("/api/v1/analytics/{*dimension}", site(get(faurya::not_here)))
+        .route("/webhooks/{provider}/{project}", post(webhooks::receive))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(answer::no_such_route)

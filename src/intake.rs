@@ -14,6 +14,7 @@ mod live;
 mod matching;
 mod project;
 pub mod replay;
+pub mod webhook;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

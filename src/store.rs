@@ -20,6 +20,7 @@ mod schema;
 mod settle;
 mod signups;
 mod story;
+mod taken_back;
 mod writer;
 
 use std::collections::HashMap;

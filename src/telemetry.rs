@@ -14,6 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::core::finding::{Placed, Severity};
 use crate::core::mapping::{DatasetName, MappingVersion};
+use crate::core::webhook::Provider;
 
 /// Sends log lines to stderr. `filter` is a level or a list such as `tillpost=debug,warn`.
 pub fn start(filter: &str, colour: bool) {
@@ -68,6 +69,18 @@ pub fn unreadable(project: &str, what: &str, number: i64) {
         record.id = number,
         "a {what} of `{project}` cannot be read from the books: number {number}; it stays as it is"
     );
+}
+
+/// A webhook bears no signature that fits.
+pub fn webhook_unsigned(project: &str, provider: Provider, cause: &dyn Error) {
+    debug!(project.name = project, webhook.provider = %provider,
+        "a webhook of {provider} for `{project}` is not believed: {}", chain(cause));
+}
+
+/// A webhook tells a payment that cannot be recorded, however often it comes.
+pub fn webhook_lost(project: &str, provider: Provider, why: &str) {
+    error!(project.name = project, webhook.provider = %provider,
+        "a payment that {provider} told `{project}` cannot be recorded: {why}");
 }
 
 /// Payments that a crash had left waiting were released.

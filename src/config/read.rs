@@ -3,6 +3,7 @@
 mod dataset;
 pub(super) mod mapping_file;
 mod secret;
+mod webhooks;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -194,6 +195,7 @@ impl Reader<'_> {
         let hold_days = self.number(&mut table, "hold_days", limits::HOLD_DAYS);
         let rate = self.number(&mut table, "max_requests_per_second", limits::PER_SECOND);
         let user_wins = table.boolean("remove_by_user_wins", &mut self.findings);
+        let webhooks = self.webhooks(&mut table);
         table.finish(&mut self.findings);
         let (mapping_path, mapping) = mapping?;
         Some(Project {
@@ -208,6 +210,7 @@ impl Reader<'_> {
             max_requests_per_second: rate.and_then(|rate| u32::try_from(rate).ok()),
             remove_by_user_wins: user_wins.is_some_and(|flag| flag.value),
             site,
+            webhooks,
         })
     }
 

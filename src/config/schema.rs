@@ -115,9 +115,22 @@ fn project() -> Schema {
             "closed",
             Schema::flag().default(false).says("Whether the project is gone: its keys take no more payments."),
         ),
+        ("webhooks", webhooks()),
     ])
     .required(&["name", "server_key", "mapping"])
     .says("One project: its keys, its mapping file, its users.")
+}
+
+fn webhooks() -> Schema {
+    Schema::table([
+        ("stripe", secrets(false).says("Where the signing secret of Stripe's endpoint is (`whsec_…`).")),
+        ("lemonsqueezy", secrets(false).says("Where the signing secret of Lemon Squeezy's webhook is.")),
+        ("polar", secrets(false).says("Where the secret of Polar's endpoint is.")),
+    ])
+    .says(
+        "Where the secrets are with which payment providers sign what they post to `/webhooks/PROVIDER/NAME`; a list \
+         of several while one is replaced.",
+    )
 }
 
 fn dataset() -> Schema {

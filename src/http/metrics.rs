@@ -1,7 +1,8 @@
 //! `GET /metrics`: the books and the mapping files as numbers, for Prometheus.
 //!
 //! In: what the store and the live mappings say at the moment of the scrape. Out: text in the
-//! form of `OpenMetrics`. Nothing is counted here: a number on a dashboard is the one in the books.
+//! form of `OpenMetrics`. Nothing is counted here: a number on a dashboard is the one in the books;
+//! what never reaches the books, such as webhooks of unknown types, is counted where it ends.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -49,6 +50,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Response {
     let mut registry = Registry::with_prefix("tillpost");
     payments(&mut registry, &books);
     mappings(&mut registry, &api.shared.projects);
+    api.shared.webhooks.register(&mut registry);
     let mut page = String::new();
     match text::encode(&mut page, &registry) {
         Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response(),

@@ -1,5 +1,6 @@
 //! Whose captures are taken: a project, and the table by which one request is decided.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -10,6 +11,7 @@ use crate::core::mapping::Mapping;
 use crate::core::money::Currency;
 use crate::core::payment::Arrival;
 use crate::core::time::Timestamp;
+use crate::core::webhook::Provider;
 use crate::store::ProjectKey;
 
 /// A project while the service runs.
@@ -35,6 +37,8 @@ pub struct Project {
     pub max_requests_per_second: Option<u32>,
     /// Whether a removal that names a user and a payment means every payment of the user.
     pub remove_by_user_wins: bool,
+    /// The secrets of its webhooks, by provider.
+    pub webhooks: BTreeMap<Provider, Vec<SecretString>>,
     /// The same as Faurya's API sees it.
     pub site: Site,
 }

@@ -158,6 +158,8 @@ impl World for Files {
             "KEY" => Some(KEY.to_owned()),
             "CLIENT" => Some("story-client-token".to_owned()),
             "TOKEN" => Some("story-access-token".to_owned()),
+            "HOOK" => Some("story-webhook-secret".to_owned()),
+            "HOOK2" => Some("story-webhook-secret-2".to_owned()),
             // Whatever else a story names holds its own name in small letters.
             _ => name.starts_with("STORY_").then(|| name.to_lowercase()),
         }

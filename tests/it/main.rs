@@ -38,4 +38,5 @@ mod replaying;
 mod reporting;
 mod schema;
 mod stand_in;
+mod webhooks;
 mod witness;

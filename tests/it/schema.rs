@@ -222,6 +222,9 @@ fn tables_of_a_configuration() -> Vec<Place> {
         place(project, format!("{DATASET}[[projects]]\n"), OF_PROJECT, "\n"),
         place(dataset, format!("{PROJECT}[datasets.a]\n"), OF_DATASET, "\n"),
     ];
+    let webhooks = "/properties/projects/items/properties/webhooks";
+    let in_webhooks = format!("{DATASET}{PROJECT}[projects.webhooks]\n");
+    all.push(place(webhooks, in_webhooks.clone(), &[], "\n"));
     let project_without = "[[projects]]\nname = \"shop\"\nmapping = \"m.toml\"\n";
     for (table, key, before) in [
         ("/properties/http", "admin_token", format!("{good}[http]\n")),
@@ -229,6 +232,9 @@ fn tables_of_a_configuration() -> Vec<Place> {
         (project, "site_key", good.replace(DATASET, "")),
         (project, "client_token", good.replace(DATASET, "")),
         (dataset, "access_token", format!("{PROJECT}[datasets.storefront]\nid = \"1\"\n")),
+        (webhooks, "stripe", in_webhooks.clone()),
+        (webhooks, "lemonsqueezy", in_webhooks.clone()),
+        (webhooks, "polar", in_webhooks),
     ] {
         let tail =
             if before.contains("[datasets") || key == "server_key" { " }" } else { OPEN_END };
