@@ -20,6 +20,7 @@ use tillpost::core::payment;
 use tillpost::core::signup::{read_removal, read_signup};
 use tillpost::core::time::Timestamp;
 use tillpost::core::user::User;
+use tillpost::core::webhook::{self, Meaning};
 
 /// 2026-02-28T12:00:00Z
 const NOW: i64 = 1_772_280_000;
@@ -122,6 +123,26 @@ pub fn feed(bytes: &[u8]) {
         for kind in [None, Some(ContentType::Product), Some(ContentType::ProductGroup)] {
             let meant = catalog.suggestion(kind, &id);
             assert!(meant.is_none_or(|meant| meant.help().len() < 2_000), "a hint is a sentence");
+        }
+    }
+}
+
+/// A webhook of any provider: a payment that is made of it is one that the reader of captures reads
+/// under the same id, or refuses; a refund names a payment.
+pub fn webhook(bytes: &[u8]) {
+    let now = Timestamp::from_seconds(NOW);
+    for provider in webhook::Provider::ALL {
+        match webhook::read(*provider, bytes) {
+            Meaning::Capture(capture) => {
+                let body = json::read(capture.body.as_bytes()).expect("a capture is JSON");
+                let Some(payment) = payment::read(body, now).value else { continue };
+                let id = payment.payment_id.expect("a capture has an id");
+                assert_eq!(id.as_str(), capture.payment_id.trim());
+                assert_eq!(payment.payment_type, capture.payment_type);
+            }
+            Meaning::Refund(ids) => assert!(!ids.is_empty(), "a refund names a payment"),
+            Meaning::PartialRefund | Meaning::Ignored(_) | Meaning::Unknown | Meaning::Fault(_) => {
+            }
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod by_event;
 mod deliveries;
+mod known_ids;
 mod known_users;
 mod listing;
 mod lock;
@@ -20,7 +21,6 @@ mod schema;
 mod settle;
 mod signups;
 mod story;
-mod taken_back;
 mod writer;
 
 use std::collections::HashMap;
@@ -33,6 +33,7 @@ use tokio::sync::{Notify, Semaphore};
 pub use by_event::stories_of_event;
 pub use deliveries::{ACCEPTED, Attempt, Dead, Delivery, Lease, LogRun, Settlement};
 pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
+pub use known_ids::KnownAs;
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::{Doomed, Removed};
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};

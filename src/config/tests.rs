@@ -4,7 +4,7 @@
 
 use std::io;
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 
 use super::*;
 use crate::core::finding::render::line_and_column;
@@ -93,6 +93,27 @@ fn a_short_file_is_completed_with_defaults() {
         (META_ENDPOINT, META_VERSION)
     );
     assert_eq!(dataset.sending, Sending::default());
+}
+
+#[test]
+fn secrets_of_webhooks_are_kept_by_provider() {
+    let one = r#"webhooks = { stripe = { env = "KEY2" } }"#;
+    let (config, _) = loaded(&format!("{DATASET}{PROJECT}{one}"));
+    let webhooks = &config.expect("a configuration").projects[0].webhooks;
+    let secrets = webhooks[&Provider::Stripe].iter().map(ExposeSecret::expose_secret);
+    assert_eq!(secrets.collect::<Vec<&str>>(), ["canary-key-2"]);
+    assert_eq!(webhooks.len(), 1, "nobody else is listened to");
+    for (line, expected) in [
+        (r#"webhooks = { stripe = [{ env = "KEY" }, { file = "token" }] }"#, vec![]),
+        (r#"webhooks = { polar = { env = "KEY" }, lemonsqueezy = { env = "KEY" } }"#, vec![]),
+        ("webhooks = {}", vec![]),
+        ("webhooks = 5", vec![(Code::ConfigKind, 8, 12)]),
+        (r#"webhooks = { strip = { env = "KEY" } }"#, vec![(Code::ConfigKey, 8, 14)]),
+        (r#"webhooks = { stripe = "open" }"#, vec![(Code::ConfigKind, 8, 23)]),
+        (r#"webhooks = { stripe = { env = "NOWHERE" } }"#, vec![(Code::ConfigSecret, 8, 23)]),
+    ] {
+        assert_eq!(found(&format!("{DATASET}{PROJECT}{line}")), expected, "{line}");
+    }
 }
 
 #[test]

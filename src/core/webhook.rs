@@ -17,6 +17,7 @@ mod stripe;
 
 use super::json;
 use super::names::closed_list;
+use super::payment::PaymentType;
 use object::Object;
 
 closed_list! {
@@ -54,6 +55,8 @@ pub enum Meaning {
 pub struct Capture {
     /// Its transaction id.
     pub payment_id: String,
+    /// Its type.
+    pub payment_type: PaymentType,
     /// The body of `capture-payment` that says the same. Personal fields are in the clear here;
     /// whoever reads it hashes them.
     pub body: String,

@@ -109,6 +109,9 @@ fn drawn(project: &str, provider: Provider, heard: Heard) -> (&'static str, Resp
     let ok = |msg: &str| answer::plain(StatusCode::OK, msg);
     match heard {
         Heard::Captured(captured) => captured_as(*captured),
+        Heard::RecordedAs(known) => {
+            ("duplicate", ok(&format!("Payment recorded before, with the type {known}")))
+        }
         Heard::TakenBackBefore => {
             ("taken_back_before", ok("This payment was taken back before; it stays so"))
         }

@@ -2,20 +2,23 @@
 //!
 //! In: the meaning of a webhook whose signature is right. Out: what became of it. A provider tells
 //! everything at least once and in any order, so a payment that was taken back, by its refund or by
-//! `remove-payment`, is not brought back by a late repetition of its first event.
+//! `remove-payment`, is not brought back by a late repetition of its first event. And a backend that
+//! told the payment itself may have given it a type that no provider knows: then it is recorded.
 
 use serde_json::json;
 
 use super::{Captured, Intake, Project, Refused, RemovedAnswer};
 use crate::core::finding::Findings;
 use crate::core::webhook::Meaning;
-use crate::store::StoreError;
+use crate::store::{KnownAs, StoreError};
 
 /// What became of a webhook.
 #[derive(Debug)]
 pub enum Heard {
     /// The payment is in the books, was there before, or waits for its user.
     Captured(Box<Captured>),
+    /// The payment is in the books under this other type: somebody else told it before.
+    RecordedAs(String),
     /// The payment was taken back before; it stays so.
     TakenBackBefore,
     /// The payment was taken back now.
@@ -42,9 +45,17 @@ impl Intake {
     pub async fn hear(&self, project: &Project, meaning: Meaning) -> Result<Heard, StoreError> {
         match meaning {
             Meaning::Capture(capture) => {
-                let id = capture.payment_id;
-                if self.store.was_removed(project.key, id).await? {
-                    return Ok(Heard::TakenBackBefore);
+                match self.store.known_as(project.key, capture.payment_id).await? {
+                    KnownAs::Removed => return Ok(Heard::TakenBackBefore),
+                    KnownAs::Recorded(types) => {
+                        let own = capture.payment_type.as_str();
+                        // Of its own type it is a repetition like any other; the capture says so.
+                        let is_other = types.iter().all(|known| known != own);
+                        if let Some(known) = types.into_iter().next().filter(|_| is_other) {
+                            return Ok(Heard::RecordedAs(known));
+                        }
+                    }
+                    KnownAs::Nothing => {}
                 }
                 match self.capture(project, capture.body.as_bytes()).await {
                     Ok(captured) => Ok(Heard::Captured(Box::new(captured))),

@@ -36,6 +36,11 @@ fn mappings() {
 }
 
 #[test]
+fn webhooks() {
+    play("webhook", targets::webhook);
+}
+
+#[test]
 fn feeds() {
     play("feed", targets::feed);
 }

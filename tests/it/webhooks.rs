@@ -109,6 +109,24 @@ async fn the_webhook_and_the_backends_own_call_are_one_payment() {
 }
 
 #[tokio::test]
+async fn a_payment_that_the_backend_told_with_another_type_is_not_told_again() {
+    let engine = plan().start().await;
+    engine.sign_up("666").await;
+    let own = r#"{"user_id":"666","payment_id":"pi_1","type":"FIRST_PAYMENT","amount":10.5}"#;
+    assert_eq!(engine.capture(own).await.status, 201);
+    let told = stripe(&engine, CHECKOUT, &checkout("666", "pi_1")).await;
+    assert_eq!(told.body["msg"], "Payment recorded before, with the type FIRST_PAYMENT");
+    assert_eq!((told.status, engine.books().await.recorded), (200, 1));
+    // The other way round the merchant says the type in the metadata.
+    let mut typed = checkout("666", "pi_2");
+    typed["metadata"]["payment_type"] = json!("FIRST_PAYMENT");
+    stripe(&engine, CHECKOUT, &typed).await;
+    let again = engine.capture(&own.replace("pi_1", "pi_2")).await;
+    assert_eq!(again.body["data"]["duplicate"], true);
+    assert_eq!(engine.books().await.recorded, 2);
+}
+
+#[tokio::test]
 async fn a_subscriptions_checkout_and_its_first_invoice_are_one_payment() {
     let engine = plan().start().await;
     engine.sign_up("666").await;

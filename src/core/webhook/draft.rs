@@ -159,7 +159,8 @@ impl Draft<'_, '_> {
         };
         // Texts and exact numbers under fixed keys: there is nothing that could fail to serialise.
         let body = serde_json::to_string(&body).unwrap_or_default();
-        Meaning::Capture(Capture { payment_id: self.payment_id, body })
+        let Self { payment_id, payment_type, .. } = self;
+        Meaning::Capture(Capture { payment_id, payment_type, body })
     }
 
     /// Whose payment it is: what the merchant wrote, else the provider's customer, else a guest
