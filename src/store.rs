@@ -32,8 +32,8 @@ use tokio::sync::{Notify, Semaphore};
 
 pub use by_event::stories_of_event;
 pub use deliveries::{ACCEPTED, Attempt, Dead, Delivery, Lease, LogRun, Settlement};
-pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
 pub use known_ids::KnownAs;
+pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::{Doomed, Removed};
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};

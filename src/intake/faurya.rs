@@ -12,8 +12,8 @@ use super::{
     Captured, Intake, Project, Refused, Ruled, answer, answered, decided, parse, read, record_id,
 };
 use crate::core::finding::Findings;
-use crate::core::payment::{CaptureKind, UserId};
 use crate::core::payment::faurya::{self, Deletion};
+use crate::core::payment::{CaptureKind, UserId};
 use crate::core::time::Timestamp;
 use crate::core::user::User;
 use crate::store::{Doomed, Entered, NewSignup, Removed, StoreError};

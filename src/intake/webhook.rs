@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Captured, Intake, Project, Refused, RemovedAnswer};
 use crate::core::finding::Findings;
+use crate::core::payment::CaptureKind;
 use crate::core::webhook::Meaning;
 use crate::store::{KnownAs, StoreError};
 
@@ -57,7 +58,7 @@ impl Intake {
                     }
                     KnownAs::Nothing => {}
                 }
-                match self.capture(project, capture.body.as_bytes()).await {
+                match self.capture(project, CaptureKind::Payment, capture.body.as_bytes()).await {
                     Ok(captured) => Ok(Heard::Captured(Box::new(captured))),
                     Err(Refused::Store(error)) => Err(error),
                     Err(Refused::Body(findings)) => Ok(Heard::Refused(findings)),
