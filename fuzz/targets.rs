@@ -16,7 +16,7 @@ use tillpost::core::json;
 use tillpost::core::mapping::{Datasets, Mapping, compile};
 use tillpost::core::meta::{ContentType, answer};
 use tillpost::core::money::Currency;
-use tillpost::core::payment;
+use tillpost::core::payment::{self, Occasion};
 use tillpost::core::signup::{read_removal, read_signup};
 use tillpost::core::time::Timestamp;
 use tillpost::core::user::User;
@@ -138,7 +138,7 @@ pub fn webhook(bytes: &[u8]) {
                 let Some(payment) = payment::read(body, now).value else { continue };
                 let id = payment.payment_id.expect("a capture has an id");
                 assert_eq!(id.as_str(), capture.payment_id.trim());
-                assert_eq!(payment.payment_type, capture.payment_type);
+                assert_eq!(payment.occasion, Occasion::Payment(capture.payment_type));
             }
             Meaning::Refund(ids) => assert!(!ids.is_empty(), "a refund names a payment"),
             Meaning::PartialRefund | Meaning::Ignored(_) | Meaning::Unknown | Meaning::Fault(_) => {
