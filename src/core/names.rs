@@ -93,6 +93,12 @@ pub fn completion<'k>(part: &str, known: impl IntoIterator<Item = &'k str>) -> O
     found.next().is_none().then_some(first)
 }
 
+/// How many of something, as a sentence says it: "1 error", "2 errors".
+#[must_use]
+pub fn counted(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
 /// The words as a sentence lists them: "`a`, `b` or `c`".
 pub fn one_of<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();

@@ -4,8 +4,13 @@
 //! key that nobody asked for is a finding with the nearest key that somebody did: [`Table::finish`].
 //! Mapping files and `tillpost.toml` are both read this way; each brings its own codes.
 
-use std::collections::BTreeSet;
+mod help;
+mod syntax;
+
 use std::ops::Range;
+
+pub use help::leading_number;
+pub use syntax::{parse, settled};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -35,86 +40,6 @@ pub struct Placed<T> {
     pub value: T,
     /// Its bytes in the file.
     pub span: Range<usize>,
-}
-
-/// Parses a file into its table. Faults of syntax are findings; what could be read is returned.
-pub fn parse<'i>(text: &'i str, codes: Codes, findings: &mut Findings) -> Spanned<DeTable<'i>> {
-    let (table, mut errors) = DeTable::parse_recoverable(text);
-    errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
-    let mut lines = BTreeSet::new();
-    for error in errors {
-        let mut span = error.span().unwrap_or(0..0);
-        // A line may end in two signs; the caret stands before both.
-        let before = span.start.checked_sub(1);
-        span.start = before
-            .filter(|before| text.as_bytes().get(*before) == Some(&b'\r'))
-            .unwrap_or(span.start);
-        // One slip of the pen makes several faults: the first of a line is the one to mend.
-        if !lines.insert(line_of(text, span.start).start) {
-            continue;
-        }
-        let help = help_with_syntax(text, &span);
-        let finding = Finding::new(codes.syntax, At::Span(span), error.message());
-        findings.push(match help {
-            Some(help) => finding.help(help),
-            None => finding,
-        });
-    }
-    table
-}
-
-/// The bytes of the line at a place.
-fn line_of(text: &str, at: usize) -> Range<usize> {
-    let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
-    start..text[at..].find('\n').map_or(text.len(), |behind| at + behind)
-}
-
-/// What to do about a fault of syntax, by what stands there: the parser's words do not say.
-fn help_with_syntax(text: &str, span: &Range<usize>) -> Option<&'static str> {
-    let line = &text[line_of(text, span.start)];
-    let there = text.get(span.clone()).unwrap_or_default();
-    let behind = text.get(span.start..).unwrap_or_default();
-    let before = text.get(..span.start).unwrap_or_default();
-    if line.contains(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) {
-        return Some("write straight quotes (\"), not curly ones");
-    }
-    if line.trim_start().starts_with('[') && !there.is_empty() {
-        return Some("a name has one table, or one line; several rules are all [[payments.TYPE]]");
-    }
-    if line.matches('"').count() % 2 == 1 {
-        return Some("close the quotes at the end of the text");
-    }
-    if before.ends_with(':') || behind.starts_with(':') || before.trim_end().ends_with(':') {
-        return Some("write `=` between a key and its value");
-    }
-    if behind.starts_with(['<', '>']) {
-        return Some("write amount = { at_least = 100 } or { at_most = 100 }");
-    }
-    if there.starts_with(char::is_alphabetic) && before.trim_end().ends_with('=') {
-        return Some("put the text into quotes: \"Purchase\"");
-    }
-    let is_key = behind.get(there.len()..).is_some_and(|rest| rest.trim_start().starts_with('='));
-    (!there.is_empty() && is_key).then_some("this key stands twice; keep one of the two")
-}
-
-/// What remains to be said of a file. After a fault of syntax nobody knows what is missing: it may
-/// stand in the part that could not be read. Nor does anybody know what else its line would say.
-#[must_use]
-pub fn settled(findings: Findings, text: &str, codes: Codes) -> Findings {
-    let start = |finding: &Finding| match &finding.at {
-        At::Span(span) => line_of(text, span.start).start,
-        At::Pointer(_) => 0,
-    };
-    let is_syntax = |finding: &&Finding| finding.code == codes.syntax;
-    let broken: BTreeSet<usize> = findings.iter().filter(is_syntax).map(start).collect();
-    if broken.is_empty() {
-        return findings;
-    }
-    let counts = |finding: &Finding| {
-        is_syntax(&finding) || finding.code != codes.missing && !broken.contains(&start(finding))
-    };
-    findings.into_iter().filter(counts).collect()
 }
 
 /// One table while it is being read.
@@ -189,6 +114,24 @@ impl<'t, 'i> Table<'t, 'i> {
         Some(Table::new(inner.value, inner.span, self.codes))
     }
 
+    /// The same, of a file whose tables are `known`: a table whose name is nearly this one is read
+    /// as if it had it, so that one slip is one finding and not one for all that follows.
+    pub fn nearly(
+        &mut self,
+        key: &'static str,
+        known: &[&'static str],
+        findings: &mut Findings,
+    ) -> Option<Table<'t, 'i>> {
+        if let Some(table) = self.table(key, findings) {
+            return Some(table);
+        }
+        let (_, value) = self.entries().find(|(name, value)| {
+            let is_near = || suggestion(name.value, known.iter().copied()) == Some(key);
+            value.get_ref().is_table() && !known.contains(&name.value) && is_near()
+        })?;
+        Some(Table::new(value.get_ref().as_table()?, value.span(), self.codes))
+    }
+
     /// One text, or a list of texts.
     pub fn texts(
         &mut self,
@@ -248,10 +191,8 @@ impl<'t, 'i> Table<'t, 'i> {
     pub fn finish(self, findings: &mut Findings) {
         for (key, _) in self.entries().filter(|(key, _)| !self.asked.contains(&key.value)) {
             let says = format!("`{}` is not known here", key.value);
-            let help = match suggestion(key.value, self.asked.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known here: {}", one_of(self.asked.iter().copied())),
-            };
+            let help = help::for_key(key.value, &self.asked, self.codes)
+                .unwrap_or_else(|| format!("known here: {}", one_of(self.asked.iter().copied())));
             findings.push(Finding::new(self.codes.key, At::Span(key.span), says).help(help));
         }
     }
@@ -289,14 +230,9 @@ impl<'t, 'i> Table<'t, 'i> {
         if read.is_none() {
             let says = format!("`{key}` must be {wanted}, not {}", kind(value.get_ref()));
             let finding = Finding::new(self.codes.kind, At::Span(value.span()), says);
-            findings.push(match (wanted.starts_with("text"), value.get_ref()) {
-                (false, DeValue::String(_)) if wanted != "a table" => {
-                    finding.help("write it without quotes")
-                }
-                (true, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_)) => {
-                    finding.help("put it into quotes")
-                }
-                _ => finding,
+            findings.push(match help::for_kind(key, wanted, value.get_ref()) {
+                Some(help) => finding.help(help),
+                None => finding,
             });
         }
         read.map(|read| Placed { value: read, span: value.span() })

@@ -10,6 +10,7 @@ mod names;
 mod rules;
 mod settings;
 mod shape;
+mod templates;
 mod tests_of_file;
 mod when;
 
@@ -29,6 +30,10 @@ use crate::core::meta::ActionSource;
 use crate::core::names::{one_of, suggestion};
 use crate::core::payment::PaymentType;
 use crate::core::toml_reader::{Codes, Placed, Table, parse, settled};
+
+/// The keys of a mapping file.
+const FILE_KEYS: [&str; 7] =
+    ["version", "description", "defaults", "payments", "events", "test", "catalog"];
 
 /// The only version of the mapping language so far.
 pub(super) const LANGUAGE_VERSION: u64 = 1;
@@ -120,7 +125,7 @@ impl Compiler<'_> {
     }
 
     fn defaults(&mut self, file: &mut Table<'_, '_>) {
-        if let Some(mut table) = file.table("defaults", &mut self.findings) {
+        if let Some(mut table) = file.nearly("defaults", &FILE_KEYS, &mut self.findings) {
             self.defaults = self.settings(&mut table);
             self.default_country = settings::default_country(&mut table, &mut self.findings);
             table.finish(&mut self.findings);
@@ -151,11 +156,13 @@ impl Compiler<'_> {
 
     fn payments(&mut self, file: &mut Table<'_, '_>) -> [Vec<Rule>; PaymentType::ALL.len()] {
         let mut rules = [const { Vec::new() }; PaymentType::ALL.len()];
-        if file.get("payments").is_none() {
-            let help = "add a table [payments] with a line such as DEFAULT = \"Purchase\"";
-            file.missing("payments", help, &mut self.findings);
-        }
-        let Some(table) = file.table("payments", &mut self.findings) else { return rules };
+        let Some(table) = file.nearly("payments", &FILE_KEYS, &mut self.findings) else {
+            if file.get("payments").is_none() {
+                let help = "add a table [payments] with a line such as DEFAULT = \"Purchase\"";
+                file.missing("payments", help, &mut self.findings);
+            }
+            return rules;
+        };
         for (key, value) in table.entries() {
             match PaymentType::read(key.value) {
                 Some(payment_type) => {
@@ -178,7 +185,7 @@ impl Compiler<'_> {
 
     /// `[events]`: names that a sender reports, each with one rule.
     fn events(&mut self, file: &mut Table<'_, '_>) -> BTreeMap<String, Rule> {
-        let Some(table) = file.table("events", &mut self.findings) else {
+        let Some(table) = file.nearly("events", &FILE_KEYS, &mut self.findings) else {
             return BTreeMap::new();
         };
         let mut events = BTreeMap::new();

@@ -95,7 +95,10 @@ impl Path {
             let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
             let help = match (inner, suggestion(first, Root::words())) {
                 (Some(inner), _) => format!("leave out the braces: \"{}\"", inner.trim()),
-                (None, Some(near)) => format!("did you mean `{near}`?"),
+                (None, Some(near)) => {
+                    let below = text.strip_prefix(first).unwrap_or_default();
+                    format!("did you mean `{near}{below}`?")
+                }
                 (None, None) => format!(
                     "a path begins with {}; a field of event_data is event_data.plan",
                     one_of(Root::words())
@@ -103,6 +106,11 @@ impl Path {
             };
             return not(says, help);
         };
+        if text.contains(['{', '}']) {
+            let path = text.trim_matches(['{', '}', ' ']);
+            let says = format!("a brace of `{text}` has no partner");
+            return not(says, format!("write \"{path}\" for the value, or \"{{{path}}}\""));
+        }
         if steps.iter().any(|step| step.contains(SIGNS_OF_SUMS)) {
             let says = format!("`{text}` is no path: a mapping file does not calculate");
             let help = "name one value; the sender can add up, and sum(contents) adds lines";
@@ -227,7 +235,7 @@ mod tests {
             assert_eq!(Path::read(text).is_ok(), good, "{text}");
         }
         let wrong = Path::read("event_dta.plan").expect_err("misspelt");
-        assert_eq!(wrong.help, "did you mean `event_data`?");
+        assert_eq!(wrong.help, "did you mean `event_data.plan`?");
     }
 
     #[test]

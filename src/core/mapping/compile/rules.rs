@@ -106,8 +106,27 @@ impl Compiler<'_> {
             // A flag of the wrong kind has its finding; what else it would mean is not guessed.
             (None, ..) | (Some(true), None, Some(_)) => None,
         };
+        self.types_inside(&mut table, line);
         table.finish(&mut self.findings);
         is_read.then_some(Rule { when, action: action?, line })
+    }
+
+    /// Lines of [payments] that stand below a `[[payments.TYPE]]` are lines of that rule.
+    fn types_inside(&mut self, table: &mut Table<'_, '_>, line: usize) {
+        let is_type = |key: &Placed<&str>| PaymentType::read(key.value).is_some();
+        let inside: Vec<Placed<&str>> =
+            table.entries().map(|(key, _)| key).filter(is_type).collect();
+        // Asked for, so that none of them is unknown besides.
+        for word in PaymentType::words().filter(|w| inside.iter().any(|key| key.value == *w)) {
+            table.get(word);
+        }
+        let Some(first) = inside.iter().min_by_key(|key| key.span.start) else { return };
+        let says = format!(
+            "`{}` is a payment type, but stands in the rule that begins at line {line}",
+            first.value
+        );
+        let help = "move that rule, and every [[…]], below the last plain line of [payments]";
+        self.say(Code::MappingKey, first.span.clone(), says, help);
     }
 
     /// A flag or its default; nothing where it is there and cannot be read.

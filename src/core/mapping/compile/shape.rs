@@ -5,7 +5,7 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Placed, one_or_many, when};
+use super::{Placed, one_or_many, templates, when};
 use crate::core::event_data;
 use crate::core::finding::{At, Code, Finding, Findings, Severity};
 use crate::core::json::{self, Json};
@@ -49,6 +49,7 @@ pub(super) fn event_id(table: &mut Table<'_, '_>, findings: &mut Findings) -> Op
 fn template(text: &Placed<&str>, findings: &mut Findings) -> Option<Template> {
     match Template::read(text.value) {
         Ok(template) => {
+            findings.extend(templates::doubts(text));
             template.paths().for_each(|path| when::not_personal(path, &text.span, findings));
             Some(template)
         }
@@ -158,7 +159,10 @@ fn lines(table: &mut Table<'_, '_>, findings: &mut Findings) -> Option<Lines> {
     });
     let mut keys = Vec::new();
     for key in ["id", "quantity", "item_price"].into_iter().chain(CONTENT_TEXTS) {
-        let named = inner.text(key, findings).map(|text| text.value.to_owned());
+        let named = inner.text(key, findings).map(|text| {
+            findings.extend(templates::no_key_of_a_line(key, &text, each.as_ref()));
+            text.value.to_owned()
+        });
         let steps = named.unwrap_or_else(|| key.to_owned());
         keys.push((key, steps.split('.').map(str::to_owned).collect()));
     }
@@ -228,7 +232,9 @@ fn fill(value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<Fill> {
     match value.get_ref() {
         DeValue::String(text) => {
             let text = Placed { value: &**text, span: value.span() };
-            if text.value.starts_with("event_data.") {
+            // A brace with its partner is a place of a template; alone it is a slip.
+            let is_template = text.value.contains('{') && text.value.contains('}');
+            if text.value.starts_with("event_data.") && !is_template {
                 return when::path(&text, findings).map(Fill::Path);
             }
             let template = template(&text, findings)?;

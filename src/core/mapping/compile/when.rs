@@ -13,10 +13,10 @@ use crate::core::finding::{At, Code, Finding, Findings, Severity};
 use crate::core::mapping::condition::{Literal, Part, Test, When};
 use crate::core::mapping::path::{Path, Root};
 use crate::core::money::{Amount, Currency};
-use crate::core::names::suggestion;
+use crate::core::names::{completion, suggestion};
 use crate::core::payment::personal::is_personal_name;
 use crate::core::payment::{PaymentStatus, PaymentType};
-use crate::core::toml_reader::{Table, kind};
+use crate::core::toml_reader::{Table, kind, leading_number};
 
 /// Reads `when`; a rule without one always holds.
 pub(super) fn read(table: &mut Table<'_, '_>, findings: &mut Findings) -> When {
@@ -109,8 +109,16 @@ fn questions(mut table: Table<'_, '_>, findings: &mut Findings) -> Vec<Test> {
             twice(items.into_iter().flatten(), &literals, findings);
             tests.push(Test::OneOf(literals));
         } else {
-            let says = "`one_of` must be a list of values, not empty";
-            findings.push(Finding::new(Code::MappingKind, At::Span(list.span()), says));
+            let (what, help) = match (literal(list.get_ref()), items) {
+                (Some(literal), _) => (kind(list.get_ref()), format!("write one_of = [{literal}]")),
+                (None, Some(list)) if list.is_empty() => {
+                    ("an empty list", r#"write one_of = ["a", "b"]"#.to_owned())
+                }
+                (None, _) => (kind(list.get_ref()), r#"write one_of = ["a", "b"]"#.to_owned()),
+            };
+            let says = format!("`one_of` must be a list of values, not {what}");
+            let finding = Finding::new(Code::MappingKind, At::Span(list.span()), says);
+            findings.push(finding.help(help));
         }
     }
     for (key, test) in [
@@ -122,7 +130,9 @@ fn questions(mut table: Table<'_, '_>, findings: &mut Findings) -> Vec<Test> {
             tests.push(test(number));
         } else {
             let says = format!("`{key}` must be a number, not {}", kind(value.get_ref()));
-            findings.push(Finding::new(Code::MappingKind, At::Span(value.span()), says));
+            let finding = Finding::new(Code::MappingKind, At::Span(value.span()), says);
+            let said = value.get_ref().as_str().and_then(leading_number);
+            findings.push(finding.help(format!("write {key} = {}", said.unwrap_or("100"))));
         }
     }
     tests.extend(table.boolean("exists", findings).map(|flag| Test::Exists(flag.value)));
@@ -150,6 +160,11 @@ fn twice<'v, 'i: 'v>(
     }
 }
 
+/// The word that was probably meant, misspelt or shortened.
+fn meant<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<&'k str> {
+    suggestion(word, known.clone()).or_else(|| completion(word, known))
+}
+
 /// A word that the field can never have makes a rule that never holds.
 fn known_word(
     root: Root,
@@ -159,10 +174,8 @@ fn known_word(
 ) {
     let Literal::Text(word) = literal else { return };
     let (known, near) = match root {
-        Root::Type => (PaymentType::read(word).is_some(), suggestion(word, PaymentType::words())),
-        Root::Status => {
-            (PaymentStatus::read(word).is_some(), suggestion(word, PaymentStatus::words()))
-        }
+        Root::Type => (PaymentType::read(word).is_some(), meant(word, PaymentType::words())),
+        Root::Status => (PaymentStatus::read(word).is_some(), meant(word, PaymentStatus::words())),
         Root::Currency => {
             (Currency::read(word).is_some_and(|currency| currency.code() == word), None)
         }
