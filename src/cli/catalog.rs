@@ -1,21 +1,25 @@
 //! `tillpost catalog`: how many ids of these payments are in a product feed. Sends and stores nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{Ended, Format, decide as decide_command, setup, terminal};
+use super::payments::bodies;
+use super::table::{Asked, Table, table};
+use super::{Ended, Format, setup, terminal};
 use crate::config::{self, System};
-use crate::core::catalog::rate::{GOOD_PERCENT, MatchRate, RateReport};
+use crate::core::catalog::rate::{GOOD_PERCENT, MatchRate, Mended, RateReport};
 use crate::core::catalog::{FeedFormat, FeedReport};
 use crate::core::decide::{Case, Decision, decide};
 use crate::core::finding::Code;
 use crate::core::json;
-use crate::core::mapping::{DatasetName, Mapping};
-use crate::core::payment::{self, Arrival, PaymentId};
+use crate::core::mapping::shape::Rewrite;
+use crate::core::mapping::{Action, DatasetName, Mapping};
+use crate::core::money::Currency;
+use crate::core::payment::{self, Arrival, PaymentId, PaymentType};
 use crate::core::time::Timestamp;
 use crate::core::user::User;
 
@@ -39,9 +43,14 @@ pub(super) struct Arguments {
     #[arg(value_name = "PAYMENTS")]
     payments: PathBuf,
 
-    /// The mapping file. Without it: the shipped commerce.toml.
+    /// The mapping file. Without it: the one that this folder's tillpost.toml names, else this
+    /// folder's mappings/commerce.toml, else the shipped one. stderr says which it is.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
+
+    /// The project of tillpost.toml, where it has several with different mapping files.
+    #[arg(long, value_name = "NAME", conflicts_with = "mapping")]
+    project: Option<String>,
 
     /// How the feed is written, where its ending and content do not tell.
     #[arg(long, value_enum)]
@@ -131,11 +140,11 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 }
 
 fn compared(arguments: &Arguments) -> Result<Ended, Ended> {
-    let mapping = match &arguments.mapping {
-        Some(path) => setup::usable_mapping(path)?,
-        None => setup::shipped_mapping(),
-    };
-    let mapping = mapping.ok_or(Ended::Misused)?;
+    let Table { mapping, currency, .. } = table(Asked {
+        mapping: arguments.mapping.as_deref(),
+        config: None,
+        project: arguments.project.as_deref(),
+    })?;
     let path = arguments.feed.as_path();
     let format = arguments.feed_format.map(FeedFormat::from);
     let (catalog, report) = config::feed::read(path, format, &System).map_err(|error| {
@@ -143,13 +152,10 @@ fn compared(arguments: &Arguments) -> Result<Ended, Ended> {
     })?;
     let mapping = mapping.with_catalog(Arc::new(catalog));
     let bytes = setup::input(&arguments.payments)?;
-    let bodies = decide_command::bodies(&bytes);
-    if bodies.is_empty() {
-        return Err(terminal::misused("there is no payment in the input"));
-    }
+    let bodies = bodies(&arguments.payments, &bytes)?;
     let mut tally = Tally::default();
     for body in &bodies {
-        tally.take(body, &mapping);
+        tally.take(&body.bytes, (&mapping, currency));
     }
     let datasets = tally.rates.into_iter().map(|(dataset, rate)| OfDataset {
         dataset: dataset.to_string(),
@@ -163,7 +169,7 @@ fn compared(arguments: &Arguments) -> Result<Ended, Ended> {
     };
     match arguments.format {
         Format::Json => terminal::data(&serde_json::to_string(&report).unwrap_or_default()),
-        Format::Text => terminal::data(&text(&report, path)),
+        Format::Text => terminal::data(&text(&report, path, &rewriting(&mapping))),
     }
     let is_good = |dataset: &OfDataset| dataset.rate.good == Some(true);
     let all_good = !report.datasets.is_empty() && report.datasets.iter().all(is_good);
@@ -171,7 +177,7 @@ fn compared(arguments: &Arguments) -> Result<Ended, Ended> {
 }
 
 impl Tally {
-    fn take(&mut self, body: &[u8], mapping: &Mapping) {
+    fn take(&mut self, body: &[u8], (mapping, currency): (&Mapping, Option<Currency>)) {
         self.payments.read += 1;
         let default_country = mapping.default_country();
         // Each payment is decided at its own time, so that its age leaves none out.
@@ -187,7 +193,7 @@ impl Tally {
             mapping,
             payment: &payment,
             user: Some(&User::default()),
-            currency: None,
+            currency,
             record_id: "(an id of its own)",
             now: payment.time(),
         });
@@ -213,7 +219,18 @@ impl Tally {
     }
 }
 
-fn text(report: &Report<'_>, path: &Path) -> String {
+/// The lines of the rules in which a `content_id` counts.
+fn rewriting(mapping: &Mapping) -> Vec<usize> {
+    let rules = PaymentType::ALL.iter().flat_map(|kind| mapping.rules(*kind));
+    let rewrites = rules.filter(|rule| match &rule.action {
+        Action::Forward(forward) => forward.shape.content_id != Rewrite::default(),
+        Action::Withhold { .. } => false,
+    });
+    let lines: BTreeSet<usize> = rewrites.map(|rule| rule.line).collect();
+    lines.into_iter().collect()
+}
+
+fn text(report: &Report<'_>, path: &Path, rewriting: &[usize]) -> String {
     let FeedReport { rows, products, groups, troubles } = report.feed;
     let shown = path.display();
     let mut lines = vec![format!("{shown}: products {products}, groups {groups}, rows {rows}")];
@@ -235,7 +252,7 @@ fn text(report: &Report<'_>, path: &Path) -> String {
         }
     }
     for OfDataset { dataset, rate } in &report.datasets {
-        lines.extend(of_dataset(dataset, rate));
+        lines.extend(of_dataset(dataset, rate, rewriting));
     }
     let Prices { payments, first } = &report.price_differences;
     if *payments > 0 {
@@ -248,7 +265,7 @@ fn text(report: &Report<'_>, path: &Path) -> String {
     lines.join("\n")
 }
 
-fn of_dataset(dataset: &str, rate: &RateReport) -> Vec<String> {
+fn of_dataset(dataset: &str, rate: &RateReport, rewriting: &[usize]) -> Vec<String> {
     let RateReport { events, seen, matched, rate_percent, good, worst, mends } = rate;
     let Some(percent) = rate_percent else {
         return vec![format!("\n{dataset}: no event names a product, so there is no match rate")];
@@ -272,13 +289,23 @@ fn of_dataset(dataset: &str, rate: &RateReport) -> Vec<String> {
         lines.push(format!("    {:>6} × `{}`{meant}", missed.times, missed.id));
     }
     if !mends.is_empty() {
-        lines.push(
-            "  lines for the mapping file, under [defaults] or in a rule; after an edit, run this again:"
-                .to_owned(),
-        );
+        let one = if mends.len() > 1 { "one of these lines" } else { "a line" };
+        lines.push(format!(
+            "  {one} for the mapping file, under [defaults] or in a rule; after an edit, run this again:"
+        ));
     }
-    for mended in mends {
-        lines.push(format!("    {}   # mends {} of them", mended.line, mended.ids));
+    for Mended { line, ids, breaks, rate_percent } in mends {
+        let breaks = if *breaks == 0 { "none".to_owned() } else { breaks.to_string() };
+        lines.push(format!(
+            "    {line}   # {percent} % → {rate_percent} %; mends {ids}, breaks {breaks}"
+        ));
+    }
+    if !mends.is_empty() && !rewriting.is_empty() {
+        let rules: Vec<String> = rewriting.iter().map(usize::to_string).collect();
+        lines.push(format!(
+            "    a `content_id` counts already in the rules of lines {}: add the keys to that one",
+            rules.join(", ")
+        ));
     }
     lines
 }

@@ -57,6 +57,19 @@ impl Mend {
             Self::Sender(_) => None,
         }
     }
+
+    /// What the line makes of an id.
+    pub(super) fn applied<'i>(
+        &self,
+        kind: Option<ContentType>,
+        id: &'i str,
+    ) -> (Option<ContentType>, Cow<'i, str>) {
+        match self {
+            Self::Rewrite(rewrite) => (kind, rewrite.apply(Cow::Borrowed(id))),
+            Self::Kind(kind) => (Some(*kind), Cow::Borrowed(id)),
+            Self::Sender(_) => (kind, Cow::Borrowed(id)),
+        }
+    }
 }
 
 impl Suggestion {
@@ -67,7 +80,7 @@ impl Suggestion {
         match &self.mend {
             Mend::Rewrite(_) => {
                 let line = self.mend.line().unwrap_or_default();
-                format!("did you mean `{id}`? `{line}` in the mapping file mends every such id")
+                format!("did you mean `{id}`? `{line}` in the mapping file makes it of this id")
             }
             Mend::Kind(ContentType::ProductGroup) => "it is the id of a group of variants: set `content_type = \"product_group\"` in the mapping file, or send the id of the variant".to_owned(),
             Mend::Kind(ContentType::Product) => "it is the id of one product: set `content_type = \"product\"` in the mapping file, or send the id of its group".to_owned(),
@@ -217,6 +230,9 @@ fn mend(sent: &str, id: &str) -> Mend {
         if rewrite != Rewrite::default() && rewrite.apply(Cow::Borrowed(sent)) == id {
             return Mend::Rewrite(rewrite);
         }
+    }
+    if trimmed.to_lowercase() == id.to_lowercase() {
+        return Mend::Sender("the feed writes it in other letters; ids are case-sensitive");
     }
     if trimmed.to_lowercase().trim_start_matches('0') == id.to_lowercase().trim_start_matches('0') {
         return Mend::Sender("send ids as texts, with the zeros in front");

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Catalog;
+use super::{Catalog, Mend};
 use crate::core::json;
 use crate::core::mapping::DatasetName;
 use crate::core::meta::ContentType;
@@ -25,6 +25,9 @@ pub const GOOD_PERCENT: u64 = 90;
 
 /// Most ids that are counted one by one, per dataset. Ours: some 200 KB at the most.
 pub const TRACKED_MAX: usize = 1_000;
+
+/// Most lines whose effect is counted for one report. Ours: each asks for every counted id.
+const MENDS_TRIED: usize = 100;
 
 /// What was looked up for one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct MatchRate {
     matched: u64,
     /// By id and kind, how often it was not found.
     missed: BTreeMap<(String, Option<ContentType>), u64>,
+    /// The same of the first [`TRACKED_MAX`] ids that were found: what a line would break.
+    found: BTreeMap<(String, Option<ContentType>), u64>,
 }
 
 /// A match rate as it is shown.
@@ -86,6 +91,10 @@ pub struct Mended {
     pub line: String,
     /// How many of the ids that were not found it would have made found.
     pub ids: u64,
+    /// How many of those that were found it would have made unknown. Always fewer.
+    pub breaks: u64,
+    /// The share that would have matched, in percent, cut to one decimal.
+    pub rate_percent: Amount,
 }
 
 impl MatchRate {
@@ -99,9 +108,17 @@ impl MatchRate {
             self.seen += 1;
             if *found {
                 self.matched += 1;
+                self.hit(id, lookup.kind);
             } else {
                 self.miss(id, lookup.kind);
             }
+        }
+    }
+
+    fn hit(&mut self, id: &str, kind: Option<ContentType>) {
+        let key = (id.to_owned(), kind);
+        if self.found.len() < TRACKED_MAX || self.found.contains_key(&key) {
+            *self.found.entry(key).or_default() += 1;
         }
     }
 
@@ -122,17 +139,16 @@ impl MatchRate {
     /// The rate as it is shown, with at most `worst` ids, and hints where a catalogue can give them.
     #[must_use]
     pub fn report(&self, catalog: Option<&Catalog>, worst: usize) -> RateReport {
-        let Self { events, seen, matched, ref missed } = *self;
-        let permille = (matched * 1_000).checked_div(seen);
-        let rate = permille.map(|n| Amount::new(i64::try_from(n).unwrap_or_default(), 1));
+        let Self { events, seen, matched, ref missed, .. } = *self;
+        let rate = (seen > 0).then(|| percent(matched, seen));
         let mut all: Vec<_> = missed.iter().collect();
         all.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
-        let mut mends: BTreeMap<String, u64> = BTreeMap::new();
+        let mut mends: BTreeMap<String, Mend> = BTreeMap::new();
         let mut shown = Vec::new();
         for ((id, kind), times) in all {
             let meant = catalog.and_then(|catalog| catalog.suggestion(*kind, id));
-            if let Some(line) = meant.as_ref().and_then(|meant| meant.mend.line()) {
-                *mends.entry(line).or_default() += times;
+            if let Some((line, meant)) = meant.as_ref().and_then(|m| Some((m.mend.line()?, m))) {
+                mends.entry(line).or_insert_with(|| meant.mend.clone());
             }
             if shown.len() < worst {
                 let other = meant.as_ref().filter(|meant| *meant.id != **id);
@@ -144,9 +160,12 @@ impl MatchRate {
                 });
             }
         }
-        let mut mends: Vec<Mended> =
-            mends.into_iter().map(|(line, ids)| Mended { line, ids }).collect();
-        mends.sort_by_key(|mended| std::cmp::Reverse(mended.ids));
+        let mends = mends.into_iter().take(MENDS_TRIED);
+        let mut mends: Vec<Mended> = mends
+            .filter_map(|(line, mend)| self.mended(line, &mend, catalog?))
+            .filter(|mended| mended.ids > mended.breaks)
+            .collect();
+        mends.sort_by_key(|mended| std::cmp::Reverse(mended.ids - mended.breaks));
         mends.truncate(worst);
         RateReport {
             events,
@@ -158,4 +177,30 @@ impl MatchRate {
             mends,
         }
     }
+
+    /// What a line would have done to the ids that were seen.
+    fn mended(&self, line: String, mend: &Mend, catalog: &Catalog) -> Option<Mended> {
+        let sum = |ids: &BTreeMap<(String, Option<ContentType>), u64>, would_be_found: bool| {
+            let changed = ids.iter().filter(|((id, kind), _)| {
+                let (kind, id) = mend.applied(*kind, id);
+                catalog.has(kind, &id) == would_be_found
+            });
+            changed.map(|(_, times)| times).sum::<u64>()
+        };
+        let (ids, breaks) = (sum(&self.missed, true), sum(&self.found, false));
+        // Inherited counts may be too high.
+        let after = (self.matched + ids).saturating_sub(breaks).min(self.seen);
+        (self.seen > 0).then(|| Mended {
+            line,
+            ids,
+            breaks,
+            rate_percent: percent(after, self.seen),
+        })
+    }
+}
+
+/// A share in percent, cut to one decimal.
+fn percent(part: u64, whole: u64) -> Amount {
+    let permille = (part * 1_000).checked_div(whole).unwrap_or_default();
+    Amount::new(i64::try_from(permille).unwrap_or_default(), 1)
 }

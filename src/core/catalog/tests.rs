@@ -179,6 +179,31 @@ fn a_rate_is_good_from_ninety_percent_on() {
 }
 
 #[test]
+fn a_line_is_proposed_for_what_it_does_to_all_ids() {
+    let shop = catalog(&[("123", "shirt"), ("124", ""), ("ab", "")]);
+    for (ids, line) in [
+        (&[("wc_123", false), ("124", true)][..], Some("content_id = { strip_prefix = \"wc_\" }")),
+        // It would mend one and break two.
+        (&[("shirt", false), ("123", true), ("124", true)][..], None),
+        (&[("shirt", false), ("9", false)][..], Some("content_type = \"product_group\"")),
+    ] {
+        let mut rate = MatchRate::default();
+        rate.note(&lookup(ids));
+        let mends = rate.report(Some(&shop), 3).mends;
+        assert_eq!(mends.first().map(|mended| &*mended.line), line, "{ids:?}");
+    }
+}
+
+#[test]
+fn letters_that_no_rule_can_mend_are_named_as_such() {
+    let shop = catalog(&[("Red-Shirt", "")]);
+    let meant = shop.suggestion(Some(ContentType::Product), "red-shirt").expect("a hint");
+    let help =
+        "did you mean `Red-Shirt`? the feed writes it in other letters; ids are case-sensitive";
+    assert_eq!(meant.help(), help);
+}
+
+#[test]
 fn frequent_ids_are_never_missed_however_many_others_fail() {
     let shop = catalog(&[("123", "")]);
     let mut rate = MatchRate::default();
@@ -191,6 +216,8 @@ fn frequent_ids_are_never_missed_however_many_others_fail() {
     assert_eq!((&*report.worst[0].id, report.worst[0].times), ("wc_123", 5_000));
     assert_eq!(report.worst[0].did_you_mean.as_deref(), Some("123"));
     assert_eq!(report.mends[0].line, r#"content_id = { strip_prefix = "wc_" }"#);
-    assert_eq!(report.mends[0].ids, 5_000);
+    let first = &report.mends[0];
+    assert_eq!((first.ids, first.breaks), (5_000, 0));
+    assert_eq!(first.rate_percent.to_string(), "66.6");
     assert_eq!(report.worst.len(), 2);
 }
