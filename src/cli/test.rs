@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{Ended, check, setup, terminal};
+use super::{Ended, check, decide, setup, terminal};
 use crate::clock::Clock;
 use crate::config::FileReport;
-use crate::core::finding::{Code, render};
+use crate::core::finding::{Code, Finding, Findings, Severity, render};
 use crate::core::mapping::{Mapping, TestCase};
+use crate::core::names::counted;
 use crate::core::time::Timestamp;
 use crate::core::trial::{self, Difference, Trial};
 
@@ -105,7 +106,7 @@ fn tests(arguments: &Arguments) -> Result<Ended, Ended> {
     let failed = tried().count() - passed;
     let broken = suites.iter().filter(|suite| suite.is_broken).count();
     if arguments.format == TestFormat::Text {
-        let files = if broken == 1 { "1 file" } else { &format!("{broken} files") };
+        let files = counted(broken, "file");
         let broken = if broken == 0 { String::new() } else { format!("; {files} cannot be used") };
         terminal::say(&format!("{passed} passed, {failed} failed{broken}"));
     }
@@ -170,9 +171,18 @@ const PLAIN: &str = "\u{1b}[0m";
 fn told(trial: &Trial) -> String {
     let width = trial.differences.iter().map(|found| found.key.chars().count()).max().unwrap_or(0);
     let differences = trial.differences.iter().map(|found| difference(found, width));
-    let findings = render::in_body(&trial.findings, None);
+    let rules = trial.rules.iter().map(decide::tried);
+    // A note is no reason why a test fails, unless it is one that was expected or came too much.
+    let told = |finding: &&Finding| {
+        let code = finding.code.as_str();
+        let is_named =
+            |found: &Difference| found.expected.contains(code) || found.got.contains(code);
+        finding.severity != Severity::Note || trial.differences.iter().any(is_named)
+    };
+    let findings: Findings = trial.findings.iter().filter(told).cloned().collect();
+    let findings = render::in_body(&findings, None);
     let findings = findings.lines().map(|line| format!("    {line}"));
-    differences.chain(findings).collect::<Vec<String>>().join("\n")
+    differences.chain(rules).chain(findings).collect::<Vec<String>>().join("\n")
 }
 
 /// Expected and got under each other; of findings also which are too many or missing, by name.

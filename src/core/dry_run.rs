@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::decide::{Case, Decision, FrozenEvent, Way, decide, way};
 use super::finding::{Code, Finding, Findings};
-use super::json;
+use super::json::{self, NotJson};
 use super::mapping::{DatasetName, Mapping};
 use super::meta::EventId;
 use super::money::Currency;
@@ -33,7 +33,7 @@ pub struct Ruling<'r> {
 /// What would become of a payment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DryRun {
-    /// The sender's id of the payment.
+    /// The sender's id of the payment, also of one that is refused, where it can be read.
     pub payment_id: Option<String>,
     /// The decision and its way; none where the body is refused.
     pub decided: Option<(Decision, Way)>,
@@ -44,14 +44,13 @@ pub struct DryRun {
 /// Decides without taking.
 #[must_use]
 pub fn dry_run(body: &[u8], ruling: Ruling<'_>) -> DryRun {
-    let refused = |findings| DryRun { payment_id: None, decided: None, findings };
     let json = match json::read(body) {
         Ok(json) => json,
-        Err(fault) => {
-            let says = format!("the body is not JSON: {fault}");
-            return refused(Findings::from_iter([Finding::in_body(Code::NotJson, "", says)]));
-        }
+        Err(fault) => return DryRun::not_json(&fault),
     };
+    let written = json::fields(&json).and_then(|fields| json::get(fields, "payment_id"));
+    let written = written.and_then(json::text_or_number).map(|id| json::shortened(id).into_owned());
+    let refused = |findings| DryRun { payment_id: written, decided: None, findings };
     let Ruling { mapping, user, currency, now } = ruling;
     let default_country = mapping.default_country();
     let arrival = Arrival { received_at: now, default_country };
@@ -65,6 +64,16 @@ pub fn dry_run(body: &[u8], ruling: Ruling<'_>) -> DryRun {
     findings.extend(decision.findings.clone());
     let payment_id = payment.payment_id.as_ref().map(PaymentId::as_str).map(str::to_owned);
     DryRun { payment_id, decided: Some((decision, way(case))), findings }
+}
+
+impl DryRun {
+    /// What is said of a body that is no JSON.
+    #[must_use]
+    pub fn not_json(fault: &NotJson) -> Self {
+        let says = format!("the body is not JSON: {fault}");
+        let findings = Findings::from_iter([Finding::in_body(Code::NotJson, "", says)]);
+        Self { payment_id: None, decided: None, findings }
+    }
 }
 
 #[derive(serde::Serialize)]

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::decide::{Case, Decision, decide};
+use super::decide::{Case, Decision, TriedRule, decide, way};
 use super::finding::{Finding, Findings, Severity};
 use super::json::{self, Json};
 use super::mapping::{Mapping, TestCase};
@@ -16,10 +16,13 @@ use super::user::User;
 /// What came of a test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trial {
-    /// The expectations that were not met, in the file's order.
+    /// The expectations that were not met: the verdict first, then in the file's order.
     pub differences: Vec<Difference>,
     /// What was said of the payment.
     pub findings: Findings,
+    /// Where an expectation was not met: the rule that was taken, and why not the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<TriedRule>,
 }
 
 /// One expectation that was not met. Values are JSON.
@@ -48,20 +51,22 @@ pub fn run(mapping: &Mapping, test: &TestCase, now: Timestamp) -> Trial {
         let expected = format!("{{{}}}", member_list(&test.expect));
         let difference =
             Difference { key: "payment".to_owned(), expected, got: json::quoted("refused") };
-        Trial { differences: vec![difference], findings }
+        Trial { differences: vec![difference], findings, rules: Vec::new() }
     };
     let arrival = Arrival { received_at: now, default_country: mapping.default_country() };
     let Ok(body) = json::read(test.payment.as_bytes()) else { return refused(Findings::default()) };
     let reading = payment::read_as(CaptureKind::Either, body, arrival);
     let Some(payment) = reading.value else { return refused(reading.findings) };
-    let decision = decide(Case {
+    let user = User::default();
+    let case = Case {
         mapping,
         payment: &payment,
-        user: Some(&User::default()),
+        user: Some(&user),
         currency: None,
         record_id: "test",
         now,
-    });
+    };
+    let decision = decide(case);
     let mut findings = reading.findings;
     findings.extend(decision.findings.clone());
     let event = decision.events.first().and_then(|event| json::read(event.body.as_bytes()).ok());
@@ -90,7 +95,10 @@ pub fn run(mapping: &Mapping, test: &TestCase, now: Timestamp) -> Trial {
             }
         }
     }
-    Trial { differences, findings }
+    // What became of the payment explains the rest.
+    differences.sort_by_key(|difference| difference.key != "verdict");
+    let rules = if differences.is_empty() { Vec::new() } else { way(case).rules };
+    Trial { differences, findings, rules }
 }
 
 /// A value of the decision or of its event, as JSON.

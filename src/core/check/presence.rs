@@ -82,7 +82,7 @@ const LACKS: [Lack; 5] = [
         key: "content_ids",
         sources: &["content_ids", "item_group_ids", "product_id", "contents"],
         code: Code::IdsMissing,
-        help: r#"send the catalogue's ids: ["sku1"]"#,
+        help: r#"send the catalogue's ids: ["sku1"], or name the list of products in the rule: contents = { each = "event_data.lines", id = "sku" }"#,
     },
     Lack {
         key: "contents",
@@ -94,19 +94,19 @@ const LACKS: [Lack; 5] = [
         key: "content_type",
         sources: &["content_type"],
         code: Code::ContentTypeMissing,
-        help: "send `product` with content_ids, `product_group` with item_group_ids",
+        help: r#"send `product` with content_ids, `product_group` with item_group_ids, or set content_type = "product" in the rule"#,
     },
     Lack {
         key: "num_items",
         sources: &["num_items"],
         code: Code::NumItemsMissing,
-        help: "send the sum of the quantities",
+        help: r#"send the sum of the quantities, or set num_items = "count(contents)" in the rule"#,
     },
     Lack {
         key: "order_id",
         sources: &["order_id"],
         code: Code::OrderIdMissing,
-        help: "send the shop's id of the order",
+        help: r#"send the shop's id of the order, or set custom_data = { order_id = "{payment_id}" } in the rule"#,
     },
 ];
 
