@@ -170,7 +170,8 @@ impl App {
             }
         }
         let datasets = config.datasets.keys().cloned().collect();
-        let reload = Reload { files, datasets, world, clock: clock.clone() };
+        let reload =
+            Reload { files, datasets, config: config.path.clone(), world, clock: clock.clone() };
         let doors = (desk.intake.clone(), desk.store.clone());
         let api = Api::new(doors, clock, desk.projects.clone(), config.http.admin_token.clone());
         let address_file = address_file(&config.store);

@@ -7,6 +7,7 @@
 
 pub mod feed;
 mod limits;
+mod outline;
 mod read;
 mod schema;
 mod world;
@@ -17,12 +18,13 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+pub use outline::{Outline, OutlinedProject, outline};
 pub use read::mapping_file::{compiled, feed_stamp, mapping_file};
 pub use schema::schema;
 pub use world::{FeedStamp, Onlooker, System, World};
 
 use crate::core::finding::render::{self, Colour, Source};
-use crate::core::finding::{Findings, Severity};
+use crate::core::finding::{Code, Finding, Findings, Severity};
 use crate::core::mapping::{DatasetName, Mapping};
 use crate::core::money::Currency;
 use crate::core::webhook::Provider;
@@ -30,6 +32,8 @@ use crate::core::webhook::Provider;
 /// A configuration in which nothing is left to check.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The file that says all this.
+    pub path: PathBuf,
     /// Where to listen.
     pub http: Http,
     /// Where the books are.
@@ -216,6 +220,21 @@ impl Report {
 #[must_use]
 pub fn load(path: &Path, world: &dyn World) -> (Option<Config>, Report) {
     read::load(path, world)
+}
+
+/// The same for whoever looks at the files themselves: a feed that cannot be read, with which a
+/// start is content, is an error.
+#[must_use]
+pub fn load_strictly(path: &Path, world: &dyn World) -> (Option<Config>, Report) {
+    let (config, mut report) = load(path, world);
+    for file in &mut report.files {
+        let strict = |finding: Finding| {
+            let is_of_feed = matches!(finding.code, Code::FeedUnreadable | Code::FeedEmpty);
+            if is_of_feed { finding.weighing(Severity::Error) } else { finding }
+        };
+        file.findings = std::mem::take(&mut file.findings).into_iter().map(strict).collect();
+    }
+    (config.filter(|_| !report.has_error()), report)
 }
 
 #[cfg(test)]

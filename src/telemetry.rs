@@ -15,6 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::core::finding::{Placed, Severity};
 use crate::core::mapping::{DatasetName, MappingVersion};
 use crate::core::webhook::Provider;
+use crate::core::names::counted;
 
 /// Sends log lines to stderr. `filter` is a level or a list such as `tillpost=debug,warn`.
 pub fn start(filter: &str, colour: bool) {
@@ -85,13 +86,17 @@ pub fn webhook_lost(project: &str, provider: Provider, why: &str) {
 
 /// Payments that a crash had left waiting were released.
 pub fn released(count: usize) {
-    info!(payments.count = count, "released {count} payments whose users had signed up");
+    info!(
+        payments.count = count,
+        "released {} whose users had signed up",
+        counted(count, "payment")
+    );
 }
 
 /// Meta took a request.
 pub fn delivered(dataset: &DatasetName, events: usize, millis: i64) {
     debug!(dataset.name = %dataset, request.events = events, meta.ms = millis,
-        "delivered {events} events to `{dataset}` in {millis} ms");
+        "delivered {} to `{dataset}` in {millis} ms", counted(events, "event"));
 }
 
 /// Meta did not take a request; it will go again.
@@ -103,7 +108,7 @@ pub fn waiting(dataset: &DatasetName, says: &str, millis: u64, tries: u32) {
 /// Meta refused a request for one of its events.
 pub fn refused(dataset: &DatasetName, events: usize, says: &str) {
     warn!(dataset.name = %dataset, request.events = events,
-        "`{dataset}` refused {events} events ({says})");
+        "`{dataset}` refused {} ({says})", counted(events, "event"));
 }
 
 /// A delivery needs a person.
@@ -125,19 +130,33 @@ pub fn lease_lost(dataset: &DatasetName) {
 /// A changed mapping file is in force.
 pub fn mapping_taken(path: &Path, (old, new): (&MappingVersion, &MappingVersion)) {
     let (path, old, new) = (path.display(), old.as_str(), new.as_str());
+    if old == new {
+        info!(mapping.path = %path, mapping.version = new,
+            "the feed of {path} has changed and is read anew; version {new} of the table stays");
+        return;
+    }
     info!(mapping.path = %path, mapping.version = new,
         "{path} has changed: its version {new} is in force, {old} no longer");
 }
 
-/// A changed mapping file has errors, and is not taken.
-pub fn mapping_refused(path: &Path, findings: &[Placed], stays: &MappingVersion) {
+/// A changed mapping file has errors, and is not taken. `check` of the other file, the
+/// configuration, shows the same.
+pub fn mapping_refused(
+    (path, config): (&Path, &Path),
+    findings: &[Placed],
+    stays: &MappingVersion,
+) {
     let (path, stays) = (path.display(), stays.as_str());
+    let shown_by = config.display();
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
     error!(mapping.path = %path, mapping.version = stays,
-        "{path} has changed and is refused: {} errors; version {stays} stays in force; \
-         `tillpost check {path}` shows them", errors.clone().count());
-    for Placed { code, says, line, column, .. } in errors.take(3) {
-        error!(mapping.path = %path, finding.code = code, "{path}:{line}:{column}: {says} [{code}]");
+        "{path} has changed and is refused: {}; version {stays} stays in force; \
+         `tillpost check {shown_by}` shows what is wrong",
+        counted(errors.clone().count(), "error"));
+    for Placed { code, says, line, column, help, .. } in errors.take(3) {
+        let help = help.as_deref().map(|help| format!("; help: {help}")).unwrap_or_default();
+        error!(mapping.path = %path, finding.code = code,
+            "{path}:{line}:{column}: {says} [{code}]{help}");
     }
 }
 

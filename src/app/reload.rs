@@ -6,6 +6,7 @@
 //! two looks in a row have seen it, so that nobody decides by half a file.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -26,6 +27,8 @@ pub type SharedWorld = Arc<dyn World + Send + Sync>;
 pub(super) struct Reload {
     pub(super) files: Vec<LiveMapping>,
     pub(super) datasets: BTreeSet<DatasetName>,
+    /// The file whose `check` shows what is wrong: the configuration.
+    pub(super) config: PathBuf,
     pub(super) world: SharedWorld,
     pub(super) clock: Clock,
 }
@@ -146,7 +149,8 @@ impl Reload {
         (findings, text): (&Findings, &str),
     ) {
         let findings = placed(findings, text);
-        telemetry::mapping_refused(file.path(), &findings, file.mapping().version());
+        let files = (file.path(), self.config.as_path());
+        telemetry::mapping_refused(files, &findings, file.mapping().version());
         file.refuse(RefusedFile { version, at: self.clock.now(), findings });
     }
 }
@@ -193,6 +197,7 @@ mod tests {
         let reload = Reload {
             files: vec![file.clone()],
             datasets: DatasetName::read("a").into_iter().collect(),
+            config: PathBuf::from("tillpost.toml"),
             world: world.clone(),
             clock: Clock::Frozen(FrozenClock::at(now)),
         };

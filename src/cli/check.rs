@@ -10,7 +10,8 @@ use super::{Ended, setup, terminal};
 use crate::config::{self, FileReport, Onlooker, Report};
 use crate::core::finding::render::Colour;
 use crate::core::finding::{Placed, Severity, placed};
-use crate::core::mapping::Datasets;
+use crate::core::mapping::{DatasetName, Datasets};
+use crate::core::names::counted;
 
 /// Checks tillpost.toml and mapping files.
 ///
@@ -123,10 +124,37 @@ fn check(path: &Path) -> Result<Vec<FileReport>, Ended> {
         )));
     };
     if is_config(path, &text) {
-        return Ok(config::load(path, &Onlooker).1.files);
+        return Ok(config::load_strictly(path, &Onlooker).1.files);
     }
+    let configured = configured_for(path);
     let path = if path == Path::new("-") { Path::new("(standard input)") } else { path };
-    Ok(vec![config::compiled(path, text, Datasets::Any).1])
+    let datasets = match &configured {
+        Some(names) => Datasets::Known(names),
+        None => Datasets::Any,
+    };
+    if configured.is_none() {
+        let path = path.display();
+        terminal::say(&format!(
+            "{path}: datasets were not compared: no tillpost.toml names this file"
+        ));
+    }
+    Ok(vec![config::compiled(path, text, datasets).1])
+}
+
+/// The datasets of the configuration that names this mapping file, if one stands where such files
+/// stand: here, beside the file, or above its folder.
+fn configured_for(path: &Path) -> Option<BTreeSet<DatasetName>> {
+    let file = path.canonicalize().ok()?;
+    let beside = file.parent()?;
+    let folders = [Some(Path::new("")), Some(beside), beside.parent()];
+    folders.into_iter().flatten().find_map(|folder| {
+        let outline = config::outline(&folder.join(setup::DEFAULT_CONFIG), &Onlooker)?;
+        let is_named = outline
+            .projects
+            .iter()
+            .any(|project| project.mapping.canonicalize().is_ok_and(|named| named == file));
+        is_named.then_some(outline.datasets)
+    })
 }
 
 /// The mapping files that a path means: the file itself, or those that a configuration names.
@@ -135,7 +163,7 @@ pub(super) fn mapping_files(path: PathBuf) -> Result<Vec<PathBuf>, Ended> {
     if path == Path::new("-") || !is_config(&path, &text) {
         return Ok(vec![path]);
     }
-    let named = config::load(&path, &Onlooker).1.files;
+    let named = config::load_strictly(&path, &Onlooker).1.files;
     let named: Vec<PathBuf> = named.into_iter().skip(1).map(|file| file.path).collect();
     if named.is_empty() {
         let path = path.display();
@@ -146,15 +174,30 @@ pub(super) fn mapping_files(path: PathBuf) -> Result<Vec<PathBuf>, Ended> {
     Ok(named)
 }
 
-/// By its tables, or by its name where it has none.
 fn is_config(path: &Path, text: &str) -> bool {
+    tables(path, text) == Some(Tables::Configuration)
+}
+
+/// Which of our files a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tables {
+    Configuration,
+    Mapping,
+}
+
+/// By its tables, or by its name where it has none of ours.
+pub(super) fn tables(path: &Path, text: &str) -> Option<Tables> {
     let (table, _) = toml::de::DeTable::parse_recoverable(text);
     let keys: BTreeSet<&str> = table.get_ref().keys().map(|key| &**key.get_ref()).collect();
-    if keys.contains("payments") || keys.contains("version") {
-        return false;
+    let has = |known: &[&str]| known.iter().any(|key| keys.contains(key));
+    if has(&["payments", "version"]) {
+        return Some(Tables::Mapping);
     }
-    ["http", "store", "projects", "datasets"].iter().any(|key| keys.contains(key))
-        || path.file_name().is_some_and(|name| name == "tillpost.toml")
+    let is_named = path.file_name().is_some_and(|name| name == setup::DEFAULT_CONFIG);
+    if is_named || has(&["http", "store", "projects", "datasets"]) {
+        return Some(Tables::Configuration);
+    }
+    has(&["defaults", "events", "catalog", "test"]).then_some(Tables::Mapping)
 }
 
 fn text(report: &Report) {
@@ -163,7 +206,7 @@ fn text(report: &Report) {
         terminal::data(&drawn);
     }
     let files = report.files.len();
-    let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    let files = counted(files, "file");
     match setup::counted(report) {
         None => terminal::say(&format!("checked {files}: nothing to mend")),
         Some(found) => {

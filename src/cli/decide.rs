@@ -1,16 +1,16 @@
 //! `tillpost decide`: what would become of these payments. Sends and stores nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Ended, Format, difference, margin, setup, terminal};
+use super::difference::{self, Side};
+use super::payments::{Body, bodies};
+use super::table::{Asked, Table, table};
+use super::{Ended, Format, margin, setup, terminal};
 use crate::clock::Clock;
-use crate::config::{self, Onlooker};
 use crate::core::decide::{FrozenEvent, RuleOutcome, TriedRule, Way};
 use crate::core::dry_run::{DryRun, Ruling, dry_run};
-use crate::core::finding::render::{self, Colour};
-use crate::core::json::{self, Json};
-use crate::core::mapping::Mapping;
-use crate::core::money::Currency;
+use crate::core::finding::render;
+use crate::core::json;
 use crate::core::time::Timestamp;
 use crate::core::user::User;
 
@@ -25,7 +25,8 @@ Examples:
   echo '{\"user_id\": \"666\", \"amount\": 500, \"currency\": \"INR\", \"type\": \"WALLET_TOPUP\"}' | tillpost decide
   tillpost decide --mapping new.toml --diff old.toml payments.ndjson     what does my edit do?")]
 pub(super) struct Arguments {
-    /// The mapping file. Without it: the one of --config, or the shipped commerce.toml.
+    /// The mapping file. Without it: the one that --config or this folder's tillpost.toml names,
+    /// else this folder's mappings/commerce.toml, else the shipped one. stderr says which it is.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
 
@@ -34,7 +35,7 @@ pub(super) struct Arguments {
     config: Option<PathBuf>,
 
     /// The project of the configuration, where it has more than one.
-    #[arg(long, value_name = "NAME", requires = "config")]
+    #[arg(long, value_name = "NAME", conflicts_with = "mapping")]
     project: Option<String>,
 
     /// The time at which to decide, RFC 3339 or Unix seconds. Without it: now.
@@ -59,7 +60,11 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 }
 
 fn decisions(arguments: &Arguments) -> Result<Ended, Ended> {
-    let table = table(arguments)?;
+    let Table { mapping, currency, name } = table(Asked {
+        mapping: arguments.mapping.as_deref(),
+        config: arguments.config.as_deref(),
+        project: arguments.project.as_deref(),
+    })?;
     let old = match &arguments.diff {
         Some(path) => setup::usable_mapping(path)?.ok_or(Ended::Misused).map(Some)?,
         None => None,
@@ -70,20 +75,18 @@ fn decisions(arguments: &Arguments) -> Result<Ended, Ended> {
             .map_err(|reason| terminal::misused(&format!("--at {reason}: {text}")))?,
     };
     let bytes = setup::input(&arguments.file)?;
-    let bodies = bodies(&bytes);
-    if bodies.is_empty() {
-        return Err(terminal::misused("there is no payment in the input"));
-    }
+    let bodies = bodies(&arguments.file, &bytes)?;
     let user = User::default();
-    let Table { mapping, currency } = &table;
-    let ruling = Ruling { mapping, currency: *currency, user: Some(&user), now };
-    if let Some(old) = &old {
-        let before = Ruling { mapping: old, ..ruling };
-        return Ok(difference::print(&bodies, (before, ruling), arguments.format));
+    let ruling = Ruling { mapping: &mapping, currency, user: Some(&user), now };
+    if let (Some(old), Some(path)) = (&old, &arguments.diff) {
+        terminal::say(&format!("compared with: {}", path.display()));
+        let before =
+            Side { name: path.display().to_string(), ruling: Ruling { mapping: old, ..ruling } };
+        return Ok(difference::print(&bodies, (before, Side { name, ruling }), arguments.format));
     }
     let mut ended = Ended::Well;
     for body in bodies {
-        let run = dry_run(&body, ruling);
+        let run = tried_out(&body, ruling);
         match arguments.format {
             Format::Json => terminal::data(&serde_json::to_string(&run).unwrap_or_default()),
             Format::Text => terminal::data(&text(&run, &body)),
@@ -95,60 +98,23 @@ fn decisions(arguments: &Arguments) -> Result<Ended, Ended> {
     Ok(ended)
 }
 
-/// What payments are decided with.
-struct Table {
-    mapping: Mapping,
-    currency: Option<Currency>,
-}
-
-fn table(arguments: &Arguments) -> Result<Table, Ended> {
-    if let Some(path) = &arguments.config {
-        return configured(path, arguments.project.as_deref());
-    }
-    let mapping = match &arguments.mapping {
-        Some(path) => setup::usable_mapping(path)?,
-        None => setup::shipped_mapping(),
-    };
-    let mapping = mapping.ok_or(Ended::Misused)?;
-    Ok(Table { mapping, currency: None })
-}
-
-fn configured(path: &Path, name: Option<&str>) -> Result<Table, Ended> {
-    let (config, report) = config::load(path, &Onlooker);
-    if report.has_error() {
-        terminal::say(&report.draw(Colour::Always));
-    }
-    let config = config.ok_or(Ended::Misused)?;
-    let project = match (name, config.projects.as_slice()) {
-        (None, [only]) => Some(only),
-        (name, projects) => projects.iter().find(|project| Some(project.name.as_str()) == name),
-    };
-    let Some(project) = project else {
-        return Err(terminal::misused("name one of the configuration's projects with --project"));
-    };
-    Ok(Table { mapping: project.mapping.clone(), currency: project.currency })
-}
-
-/// The bodies of an object, an array, or lines. What is none of these is handed on as it is, so
-/// that reading it says what is wrong.
-pub(super) fn bodies(bytes: &[u8]) -> Vec<Vec<u8>> {
-    match json::read(bytes) {
-        Ok(Json::Array(items)) => {
-            items.iter().map(|item| json::printed(item).into_bytes()).collect()
-        }
-        Ok(_) => vec![bytes.to_vec()],
-        Err(_) => {
-            let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-            lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
-        }
+/// A dry run of one payment of a file.
+pub(super) fn tried_out(body: &Body, ruling: Ruling<'_>) -> DryRun {
+    match body.fault() {
+        Some(fault) => DryRun::not_json(&fault),
+        None => dry_run(&body.bytes, ruling),
     }
 }
 
-fn text(run: &DryRun, body: &[u8]) -> String {
+fn text(run: &DryRun, body: &Body) -> String {
     let name = run.payment_id.as_deref().unwrap_or("(without payment_id)");
     let mut lines = Vec::new();
     match &run.decided {
-        None => lines.push(format!("{name}: refused, nothing would be recorded")),
+        None => {
+            let id = run.payment_id.as_deref().map(|id| format!(", payment_id {id}"));
+            let (place, id) = (&body.place, id.unwrap_or_default());
+            lines.push(format!("{place}{id}: refused, nothing would be recorded"));
+        }
         Some((decision, way)) => {
             let because = decision.because.as_deref().map(|why| format!(": {why}"));
             lines.push(format!("{name}: {}{}", decision.verdict, because.unwrap_or_default()));
@@ -156,7 +122,7 @@ fn text(run: &DryRun, body: &[u8]) -> String {
             lines.extend(decision.events.iter().flat_map(|event| event_lines(event, way)));
         }
     }
-    let findings = render::in_body(&run.findings, json::read(body).ok().as_ref());
+    let findings = render::in_body(&run.findings, json::read(&body.bytes).ok().as_ref());
     lines.extend(findings.lines().map(|line| format!("  {line}")));
     lines.join("\n")
 }
@@ -172,7 +138,7 @@ fn event_lines(event: &FrozenEvent, way: &Way) -> Vec<String> {
 }
 
 /// A rule, and whether it was taken.
-fn tried(rule: &TriedRule) -> String {
+pub(super) fn tried(rule: &TriedRule) -> String {
     let TriedRule { line, event, outcome, refuted_by } = rule;
     let event = event.as_deref().unwrap_or("stays here");
     match (outcome, refuted_by) {

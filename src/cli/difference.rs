@@ -2,9 +2,18 @@
 
 use serde::Serialize;
 
+use super::decide::tried_out;
+use super::payments::Body;
 use super::{Ended, Format, terminal};
 use crate::core::comparison::{Change, Comparison, Sums};
-use crate::core::dry_run::{Ruling, dry_run};
+use crate::core::dry_run::Ruling;
+
+/// One of the two tables that are compared.
+pub(super) struct Side<'r> {
+    /// What it is called.
+    pub(super) name: String,
+    pub(super) ruling: Ruling<'r>,
+}
 
 /// How many changed payments are shown one by one; the rest is in the sums.
 const SHOWN_MAX: u64 = 50;
@@ -20,24 +29,24 @@ enum Line<'l> {
 /// Prints what is different for these payments. It ends with errors if something that was sent
 /// would no longer be.
 pub(super) fn print(
-    bodies: &[Vec<u8>],
-    (before, after): (Ruling<'_>, Ruling<'_>),
+    bodies: &[Body],
+    (before, after): (Side<'_>, Side<'_>),
     format: Format,
 ) -> Ended {
     let mut sum = Comparison::default();
     for body in bodies {
-        let (old, new) = (dry_run(body, before), dry_run(body, after));
+        let (old, new) = (tried_out(body, before.ruling), tried_out(body, after.ruling));
         let changes = sum.add(&old, &new);
         let payment_id = new.payment_id.as_deref();
         match format {
             Format::Json => json(&Line::Payment { payment_id, changes: &changes }),
             Format::Text if changes.is_empty() || sum.changed > SHOWN_MAX => {}
-            Format::Text => payment(payment_id, &changes),
+            Format::Text => payment(payment_id.unwrap_or(&body.place), &changes),
         }
     }
     match format {
         Format::Json => json(&Line::Sum { sum: &sum }),
-        Format::Text => total(&sum),
+        Format::Text => total(&sum, (&before.name, &after.name)),
     }
     if sum.lost > 0 { Ended::WithErrors } else { Ended::Well }
 }
@@ -46,8 +55,8 @@ fn json(line: &Line<'_>) {
     terminal::data(&serde_json::to_string(line).unwrap_or_default());
 }
 
-fn payment(payment_id: Option<&str>, changes: &[Change]) {
-    terminal::data(payment_id.unwrap_or("(without payment_id)"));
+fn payment(name: &str, changes: &[Change]) {
+    terminal::data(name);
     let width = changes.iter().map(|change| change.field.chars().count()).max().unwrap_or(0);
     for Change { field, before, after } in changes {
         let value = |value: &Option<String>| {
@@ -66,12 +75,18 @@ fn shortened(value: &str) -> String {
     value.chars().take(CHARS_MAX).chain(" …".chars()).collect()
 }
 
-fn total(sum: &Comparison) {
+fn total(sum: &Comparison, (old, new): (&str, &str)) {
     if sum.changed > SHOWN_MAX {
         terminal::data(&format!("… and {} more that change", sum.changed - SHOWN_MAX));
     }
     let Comparison { payments, changed, lost, .. } = sum;
-    terminal::data(&format!("\n{payments} payments, {changed} of them change"));
+    if *changed > 0 {
+        terminal::data("");
+    }
+    let payments =
+        if *payments == 1 { "1 payment".to_owned() } else { format!("{payments} payments") };
+    let change = if *changed == 1 { "changes" } else { "change" };
+    terminal::data(&format!("{payments}, {changed} of them {change} from {old} to {new}"));
     if *lost > 0 {
         terminal::data(&format!("{lost} would no longer be sent"));
     }

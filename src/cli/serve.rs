@@ -94,7 +94,7 @@ async fn serve(arguments: &Arguments) -> Result<Ended, Ended> {
     };
     let (config, is_built_in) = config(arguments, stand_in)?;
     let world: SharedWorld = match stand_in {
-        Some(sandbox) if is_built_in => Arc::new(BuiltIn { sandbox }),
+        Some(sandbox) if is_built_in => Arc::new(BuiltIn::new(sandbox)),
         Some(_) | None => Arc::new(System),
     };
     let app = App::build(&config, clock, world).await.map_err(|error| terminal::failed(&error))?;

@@ -3,12 +3,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use super::check::{self, Tables};
 use super::{ConfigArgument, Ended, terminal};
 use crate::config::{self, Config, FeedStamp, FileReport, Report, System, World};
 use crate::core::finding::Severity;
 use crate::core::finding::render::Colour;
 use crate::core::mapping::{Datasets, Mapping};
+use crate::core::names;
 use crate::store;
 
 /// The mapping that ships with the program, for those who have no file yet.
@@ -22,7 +25,7 @@ pub(super) const SHIPPED_MAPPING_PATH: &str = "mappings/commerce.toml";
 pub(super) const SANDBOX_SERVER_KEY: &str = "sandbox-server-key";
 
 /// The name of the configuration where there is none to name.
-const DEFAULT_CONFIG: &str = "tillpost.toml";
+pub(super) const DEFAULT_CONFIG: &str = "tillpost.toml";
 
 /// Loads the configuration that the arguments mean, printing whatever there is to say about it.
 ///
@@ -53,8 +56,10 @@ pub(super) fn has_config() -> bool {
 
 /// The configuration of `serve --sandbox`: everything on this machine, nothing to configure.
 pub(super) fn sandbox_config(sandbox: SocketAddr) -> Result<Config, Ended> {
-    let world = BuiltIn { sandbox };
-    checked(config::load(Path::new(BUILT_IN), &world), &world)
+    let world = BuiltIn::new(sandbox);
+    let config = checked(config::load(Path::new(BUILT_IN), &world), &world)?;
+    // Nobody can look at a file that is built in; the mapping is what can be mended.
+    Ok(Config { path: SHIPPED_MAPPING_PATH.into(), ..config })
 }
 
 /// A runtime for commands that wait for something.
@@ -88,6 +93,12 @@ pub(super) fn mapping(path: &Path) -> Result<(Option<Mapping>, FileReport), Ende
 /// The same, for commands that can do nothing without it: prints what there is to say.
 pub(super) fn usable_mapping(path: &Path) -> Result<Option<Mapping>, Ended> {
     let (mapping, file) = mapping(path)?;
+    if let Some(Tables::Configuration) = check::tables(path, &file.text) {
+        let path = path.display();
+        return Err(terminal::misused(&format!(
+            "{path} is a configuration, not a mapping file: name one that its `mapping` names, or write `--config {path}`"
+        )));
+    }
     say_findings(&file);
     Ok(mapping)
 }
@@ -109,14 +120,11 @@ pub(super) fn say_findings(file: &FileReport) {
 
 /// "1 error, 2 warnings", or nothing where there is nothing to count.
 pub(super) fn counted(report: &Report) -> Option<String> {
-    let count = |severity: Severity, word: &str| match report.count(severity) {
-        0 => None,
-        1 => Some(format!("1 {word}")),
-        many => Some(format!("{many} {word}s")),
-    };
     let counts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning")]
         .into_iter()
-        .filter_map(|(severity, word)| count(severity, word))
+        .map(|(severity, word)| (report.count(severity), word))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| names::counted(count, word))
         .collect();
     (!counts.is_empty()).then(|| counts.join(", "))
 }
@@ -134,11 +142,20 @@ fn checked((config, report): (Option<Config>, Report), world: &dyn World) -> Res
 /// What the built-in configuration is called in messages.
 const BUILT_IN: &str = "(built-in sandbox configuration)";
 
-/// The files and variables of the built-in configuration; mapping files may be replaced by the
+/// The files and variables of the built-in configuration; the mapping file may be replaced by the
 /// one in this folder.
 #[derive(Debug)]
 pub(super) struct BuiltIn {
-    pub(super) sandbox: SocketAddr,
+    sandbox: SocketAddr,
+    /// Whether this folder has had the file: one that goes away later is missed, not replaced.
+    was_there: AtomicBool,
+}
+
+impl BuiltIn {
+    pub(super) fn new(sandbox: SocketAddr) -> Self {
+        let was_there = AtomicBool::new(Path::new(SHIPPED_MAPPING_PATH).exists());
+        Self { sandbox, was_there }
+    }
 }
 
 impl World for BuiltIn {
@@ -165,8 +182,16 @@ impl World for BuiltIn {
             ));
         }
         match std::fs::read_to_string(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(SHIPPED_MAPPING.to_owned()),
-            read => read,
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && !self.was_there.load(Relaxed) =>
+            {
+                Ok(SHIPPED_MAPPING.to_owned())
+            }
+            Ok(text) => {
+                self.was_there.store(true, Relaxed);
+                Ok(text)
+            }
+            Err(error) => Err(error),
         }
     }
 

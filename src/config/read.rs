@@ -43,7 +43,7 @@ pub(super) fn load(path: &Path, world: &dyn World) -> (Option<Config>, Report) {
     };
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut reader = Reader { world, folder, findings: Findings::default(), mappings: Vec::new() };
-    let config = reader.config(&text);
+    let config = reader.config(path, &text);
     let findings = settled(reader.findings, &text, CODES);
     let mut files = vec![FileReport { path: path.to_owned(), text, findings }];
     files.append(&mut reader.mappings);
@@ -61,7 +61,7 @@ struct Reader<'w> {
 }
 
 impl Reader<'_> {
-    fn config(&mut self, text: &str) -> Option<Config> {
+    fn config(&mut self, path: &Path, text: &str) -> Option<Config> {
         let parsed = parse(text, CODES, &mut self.findings);
         let mut file = Table::new(parsed.get_ref(), 0..0, CODES);
         let http = self.http(&mut file);
@@ -70,7 +70,7 @@ impl Reader<'_> {
         let projects = self.projects(&mut file, &names);
         file.finish(&mut self.findings);
         self.no_key_twice(&projects);
-        Some(Config { http, store: store?, projects, datasets })
+        Some(Config { path: path.to_owned(), http, store: store?, projects, datasets })
     }
 
     fn http(&mut self, file: &mut Table<'_, '_>) -> Http {

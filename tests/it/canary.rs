@@ -131,7 +131,7 @@ async fn no_clear_person_and_no_secret_in_any_file_log_or_answer() {
     assert!(has_log, "the log of SQLite was searched too");
     assert!(answers.contains("visible-1"));
     let log = after_stop.iter().find(|(place, _)| place.ends_with("log.txt")).expect("a log");
-    assert!(holds(&log.1, "delivered 1 events"), "the log is at debug level");
+    assert!(holds(&log.1, "delivered 1 event to"), "the log is at debug level");
 }
 
 /// Every file of the folder, with its bytes, but for the configuration that a person wrote.

@@ -55,7 +55,10 @@ fn check_points_into_the_file_and_fails() {
       |
       = help: did you mean `FIRST_PAYMENT`?
     "#);
-    insta::assert_snapshot!(text.words, @"checked 1 file: 2 errors; `tillpost explain CODE` tells more");
+    insta::assert_snapshot!(text.words, @"
+    m.toml: datasets were not compared: no tillpost.toml names this file
+    checked 1 file: 2 errors; `tillpost explain CODE` tells more
+    ");
     let github = printed(folder.path(), &["check", "--format", "github", "-"], mapping);
     insta::assert_snapshot!(github.data, @"
     ::error file=(standard input),line=7,col=11,title=M405::`Purchse` is not one of Meta's standard events%0Ahelp: did you mean `Purchase`? Names are case-sensitive at Meta
@@ -69,7 +72,7 @@ fn check_points_into_the_file_and_fails() {
 
 /// The typical slips of a person who edits a table, each with the one thing that is said of it:
 /// its code, its column, its help.
-const SLIPS: [(&str, &str, u64, &str); 17] = [
+const SLIPS: [(&str, &str, u64, &str); 33] = [
     ("DEFAULT = Purchase", "M401", 11, "put the text into quotes: \"Purchase\""),
     (
         "DEFAULT = \u{201c}Purchase\u{201d}",
@@ -83,7 +86,7 @@ const SLIPS: [(&str, &str, u64, &str); 17] = [
         "DEFAULT = \"Lead\"\nDEFAULT = \"Lead\"",
         "M401",
         1,
-        "this key stands twice; keep one of the two",
+        "this key stands in line 6 already; keep one of the two",
     ),
     (
         "DEFAULT = \"Lead\"\n[[payments.DEFAULT]]\nevent = \"Lead\"",
@@ -133,7 +136,7 @@ const SLIPS: [(&str, &str, u64, &str); 17] = [
         "DEFAULT = { event = \"Lead\", send_revenue = \"no\" }",
         "M403",
         44,
-        "write it without quotes",
+        "write `false`, without quotes",
     ),
     (
         "DEFAULT = false",
@@ -147,7 +150,185 @@ const SLIPS: [(&str, &str, u64, &str); 17] = [
         38,
         "write when = { \"event_data.plan\" = \"gold\" }",
     ),
+    ("DEFAULT = { event = \"Lead\"\nONE_TIME = \"Lead\"", "M401", 11, "write `}` where it ends"),
+    (
+        "DEFAULT = { event = \"Lead\", dataset = [\"a\" }\n[events]\na = \"Lead\"",
+        "M401",
+        39,
+        "write `]` where it ends",
+    ),
+    ("DEFAULT = { event = \"Lead\", send_revenue = no }", "M401", 44, "write `false`"),
+    (
+        "[[payments.RECURRING]]\nevent = \"Lead\"\nDEFAULT = \"Lead\"\nONE_TIME = \"Lead\"",
+        "M402",
+        1,
+        "move that rule, and every [[…]], below the last plain line of [payments]",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", when = { amount = { at_least = \"100 INR\" } } }",
+        "M403",
+        60,
+        "write at_least = 100",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", when = { \"event_data.plan\" = { one_of = \"gold\" } } }",
+        "M403",
+        69,
+        "write one_of = [\"gold\"]",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", when = { status = \"COMPLETED\" } }",
+        "M406",
+        47,
+        "did you mean `PAYMENT_COMPLETED`?",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", when = \"gold\" }",
+        "M403",
+        36,
+        "write when = { \"event_data.plan\" = \"gold\" }",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", content_id = \"wc_\" }",
+        "M403",
+        42,
+        "write content_id = { strip_prefix = \"wc_\" }",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", contents = \"event_data.lines\" }",
+        "M403",
+        40,
+        "write contents = { each = \"event_data.lines\" }",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", when = { amount = { minimum = 5 } } }",
+        "M402",
+        49,
+        "did you mean `at_least`?",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", order_id = \"a\" }",
+        "M402",
+        29,
+        "write custom_data = { order_id = \"{payment_id}\" }",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", custom_data = { box = \"event_dta.box\" } }",
+        "M411",
+        51,
+        "did you mean `event_data.box`?",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", custom_data = { box = \"event_data.box}\" } }",
+        "M411",
+        51,
+        "write \"event_data.box\" for the value, or \"{event_data.box}\"",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", custom_data = { box = \"{{event_data.box}}\" } }",
+        "M411",
+        51,
+        "write {event_data.box}",
+    ),
+    (
+        "DEFAULT = { event = \"Lead\", contents = { each = \"event_data.l\", quantity = \"event_data.l.qty\" } }",
+        "M411",
+        76,
+        "write quantity = \"qty\"",
+    ),
 ];
+
+#[test]
+fn a_misspelt_table_is_one_finding_and_its_lines_count() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = "version = 1\n[defaults]\ndataset = \"shop\"\n[payments]\nDEFAULT = \"Lead\"\n[events]\na = \"Lead\"\n";
+    for (right, wrong) in
+        [("[defaults]", "[default]"), ("[payments]", "[payment]"), ("[events]", "[event]")]
+    {
+        let printed = printed(folder.path(), &["check", "-"], &good.replace(right, wrong));
+        let meant = format!("did you mean `{}`?", right.trim_matches(['[', ']']));
+        assert!(printed.data.contains(&meant), "{}", printed.data);
+        assert_eq!(printed.data.matches("error[").count(), 1, "{}", printed.data);
+    }
+}
+
+#[test]
+fn the_table_that_is_used_is_named_and_is_the_one_of_the_configuration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let body = r#"{"user_id":"1","payment_id":"a","amount":5,"currency":"INR"}"#;
+    let said = |arguments: &[&str]| {
+        let printed = printed(folder.path(), arguments, body);
+        (printed.data.contains(": forward"), printed.words)
+    };
+    let shipped = said(&["decide"]).1;
+    assert_eq!(shipped, "mapping: mappings/commerce.toml (shipped with tillpost)\n");
+    let table = "version = 1\n[defaults]\ndataset = \"nowhere\"\n[payments]\nDEFAULT = \"Lead\"\n";
+    std::fs::create_dir(at("mappings")).expect("a folder");
+    std::fs::write(at("mappings/commerce.toml"), table).expect("a file");
+    let own = said(&["decide"]);
+    assert_eq!(own, (true, "mapping: mappings/commerce.toml (of this folder)\n".to_owned()));
+    std::fs::write(at("m.toml"), table).expect("a file");
+    let config = "[[projects]]\nname = \"a\"\nmapping = \"m.toml\"\n";
+    std::fs::write(at("tillpost.toml"), config).expect("a file");
+    let named = said(&["decide"]);
+    assert_eq!(named, (true, "mapping: m.toml (named in tillpost.toml)\n".to_owned()));
+    let other = "[[projects]]\nname = \"b\"\nmapping = \"mappings/commerce.toml\"\n";
+    std::fs::write(at("tillpost.toml"), format!("{config}{other}")).expect("a file");
+    let unsure = said(&["decide"]);
+    assert!(!unsure.0 && unsure.1.contains("with --project: a, b"), "{}", unsure.1);
+    assert!(said(&["decide", "--project", "b"]).1.starts_with("mapping: mappings/commerce.toml"));
+    let wrong = said(&["decide", "--mapping", "tillpost.toml"]).1;
+    assert!(wrong.contains("is a configuration, not a mapping file"), "{wrong}");
+    let wrong = said(&["decide", "--project", "b", "m.toml"]).1;
+    assert!(wrong.contains("write `--mapping m.toml`"), "{wrong}");
+    // `check` of the file compares its datasets with those of the configuration that names it.
+    let checked = printed(folder.path(), &["check", "m.toml"], "");
+    assert!(checked.data.contains("error[M409]"), "{}{}", checked.data, checked.words);
+    std::fs::write(at("alone.toml"), table).expect("a file");
+    let alone = printed(folder.path(), &["check", "alone.toml"], "");
+    let words = "alone.toml: datasets were not compared: no tillpost.toml names this file\n";
+    assert!(alone.data.is_empty() && alone.words.starts_with(words), "{}", alone.words);
+}
+
+#[test]
+fn a_feed_that_cannot_be_read_is_an_error_for_whoever_looks_at_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let table = "version = 1\n[defaults]\ndataset = \"d\"\n[payments]\nDEFAULT = \"Lead\"\n[catalog]\nfeed = \"none.csv\"\n";
+    std::fs::write(at("m.toml"), table).expect("a file");
+    let config = "[[projects]]\nname = \"a\"\nserver_key = { env = \"K\" }\nmapping = \"m.toml\"\n[datasets.d]\nid = \"1234567890\"\naccess_token = { env = \"T\" }\n";
+    std::fs::write(at("tillpost.toml"), config).expect("a file");
+    let body = r#"{"user_id":"1","amount":5,"currency":"INR"}"#;
+    for (arguments, code) in [
+        (&["check"][..], 1),
+        (&["check", "m.toml"], 1),
+        (&["test"], 1),
+        (&["decide"], 2),
+        (&["decide", "--config", "tillpost.toml"], 2),
+    ] {
+        let printed = printed(folder.path(), arguments, body);
+        assert_eq!(printed.code, Some(code), "{arguments:?}: {}", printed.words);
+        let all = format!("{}{}", printed.data, printed.words);
+        assert!(all.contains("error[M416]"), "{arguments:?}: {all}");
+    }
+}
+
+#[test]
+fn a_refused_payment_is_named_by_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = "{\"user_id\":\"1\",\"amount\":5,\"currency\":\"INR\"}\n{\"payment_id\":\"p2\"}\n{\"user_id\":\"1\",}\n";
+    std::fs::write(folder.path().join("p.ndjson"), lines).expect("a file");
+    let pretty = "{\n  \"user_id\": \"1\",\n  \"amount\": 5\n  \"currency\": \"INR\"\n}\n";
+    std::fs::write(folder.path().join("p.json"), pretty).expect("a file");
+    let decided = printed(folder.path(), &["decide", "p.ndjson"], "");
+    for part in ["p.ndjson:2, payment_id p2: refused", "p.ndjson:3: refused", "(line 3, column"] {
+        assert!(decided.data.contains(part), "{part} in {}", decided.data);
+    }
+    let decided = printed(folder.path(), &["decide", "p.json"], "");
+    assert_eq!(decided.data.matches("refused").count(), 1, "{}", decided.data);
+    assert!(decided.data.contains("(line 4, column"), "{}", decided.data);
+}
 
 #[test]
 fn check_says_one_thing_of_a_slip_and_how_to_mend_it() {
@@ -452,6 +633,7 @@ fn a_failed_test_shows_what_came_instead_and_exits_with_one() {
     for part in [
         "FAILED  m.toml:6 a lead",
         "  event  expected  \"Lead\"\n         got       \"Purchase\"",
+        "  rule of line 5 (Purchase) is taken",
         "warning[E201]",
     ] {
         assert!(text.data.contains(part), "{part} in {}", text.data);
@@ -539,6 +721,7 @@ fn tests_are_read_from_standard_input_filtered_and_shown_with_what_is_missing() 
                      too many  E204 content_type is missing
                      too many  E206 num_items is missing
                      missing   E207 value differs from the sum of contents
+      rule of line 5 (Purchase) is taken
     "#);
     assert_eq!((some.code, some.words.as_str()), (Some(1), "0 passed, 1 failed\n"));
     let all = printed(folder.path(), &["test", "-"], source);

@@ -111,7 +111,7 @@ fn an_edit_is_compared_payment_by_payment_and_in_sum() {
     b
       custom_data.channel  "app" → "shop"
 
-    3 payments, 2 of them change
+    3 payments, 2 of them change from old.toml to new.toml
     1 would no longer be sent
       because differs in 1
       custom_data.channel differs in 1
@@ -125,7 +125,10 @@ fn an_edit_is_compared_payment_by_payment_and_in_sum() {
     assert_eq!(changed.code, Some(1), "something would no longer be sent");
     let same = ["decide", "--mapping", "old.toml", "--diff", "old.toml"];
     let same = printed(folder.path(), &[&same[..], &AT].concat(), INPUT);
-    assert_eq!((same.code, same.data.as_str()), (Some(0), "\n3 payments, 0 of them change\n"));
+    assert_eq!(
+        (same.code, same.data.as_str()),
+        (Some(0), "3 payments, 0 of them change from old.toml to old.toml\n")
+    );
     let json = printed(folder.path(), &[&edit[..], &AT, &["--format", "json"]].concat(), INPUT);
     let lines = json.data.lines().map(serde_json::from_str::<serde_json::Value>);
     let lines: Vec<serde_json::Value> = lines.collect::<Result<_, _>>().expect("JSON lines");
