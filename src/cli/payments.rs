@@ -60,7 +60,7 @@ fn split(name: &str, bytes: &[u8]) -> Vec<Body> {
     match json::read(bytes) {
         Ok(Json::Array(items)) => {
             let item = |(index, item): (usize, &Json<'_>)| Body {
-                bytes: item.to_string().into_bytes(),
+                bytes: json::printed(item).into_bytes(),
                 place: format!("{name}, item {}", index + 1),
                 line: 1,
             };
