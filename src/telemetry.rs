@@ -14,8 +14,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::core::finding::{Placed, Severity};
 use crate::core::mapping::{DatasetName, MappingVersion};
-use crate::core::webhook::Provider;
 use crate::core::names::counted;
+use crate::core::webhook::Provider;
 
 /// Sends log lines to stderr. `filter` is a level or a list such as `tillpost=debug,warn`.
 pub fn start(filter: &str, colour: bool) {

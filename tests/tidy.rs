@@ -17,7 +17,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("telemetry", &["core"]),
     ("config", &["core"]),
     ("store", &["core"]),
-    ("intake", &["core", "store", "clock", "config"]),
+    ("intake", &["core", "store", "clock", "config", "telemetry"]),
     ("forwarder", &["core", "store", "clock", "config", "telemetry"]),
     ("http", &["core", "store", "clock", "intake", "telemetry"]),
     // The second witness: it must not lean on what it is a witness of.

@@ -11,6 +11,7 @@
 pub mod difference;
 pub mod event_fields;
 pub mod faurya;
+pub mod install;
 mod misplaced;
 pub mod occasion;
 pub mod personal;
@@ -37,6 +38,7 @@ use reader::BodyReader;
 
 use subject::Subject;
 
+pub use install::InstallId;
 pub use occasion::Occasion;
 
 closed_list! {
@@ -105,41 +107,6 @@ impl UserId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// An installation of an app, as its SDK numbers it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstallId(String);
-
-/// Whose a capture is while only its installation is known.
-const OF_INSTALL: &str = "install_instance_id:";
-
-impl InstallId {
-    /// The id, if `text` is one: neither blank nor longer than 128 characters. Trimmed.
-    #[must_use]
-    pub fn read(text: &str) -> Option<Self> {
-        id(text).filter(|id| id.chars().count() <= ID_CHARS_MAX / 2).map(Self)
-    }
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Who stands for its user until that is known.
-    #[must_use]
-    pub fn stand_in(&self) -> UserId {
-        UserId(format!("{OF_INSTALL}{}", self.0))
-    }
-}
-
-impl UserId {
-    /// Whether this is nobody yet: the stand-in of an installation.
-    #[must_use]
-    pub fn is_stand_in(text: &str) -> bool {
-        text.starts_with(OF_INSTALL)
     }
 }
 

@@ -226,7 +226,9 @@ impl Table {
                 format!("projects j CROSS JOIN {name} p ON p.project = j.id AND p.user_id = ?5")
             }
             (None, Some(_)) => return None,
-            (None, None) => format!("{name} p CROSS JOIN projects j ON j.id = p.project"),
+            (None, None) => format!(
+                "{name} p INDEXED BY {name}_received CROSS JOIN projects j ON j.id = p.project"
+            ),
         };
         Some(format!(
             "SELECT {columns}, j.name, '{state}', p.payment_id, p.type, p.received_at, p.decision

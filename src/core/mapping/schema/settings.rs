@@ -161,7 +161,9 @@ fn contents() -> Schema {
         .examples(texts(["event_data.lines"]));
     let key = |name: &'static str, meaning: &str| -> Key {
         let says = format!("{meaning}: its name in an item of your list. Otherwise `{name}`.");
-        (name, Schema::text().default(name).says(says))
+        // The name of a field: no path from the payment's root, no template.
+        let no_name = Schema::anything().with("pattern", r"^ *event_data\.|[{}]");
+        (name, Schema::text().with("not", no_name).default(name).says(says))
     };
     let own = [
         ("each", each),
