@@ -103,6 +103,38 @@ fn compile_two_thousand_lines(bencher: Bencher<'_, '_>) {
     bencher.bench(|| compile(black_box(&text), Datasets::Any));
 }
 
+/// Lists of 665 rules for one payment type, two thousand lines, that are hard to compare.
+fn many_rules(kind: &str) -> String {
+    let mut text = HEAD.to_owned();
+    for number in 0..665 {
+        let when = match kind {
+            "own_paths" => format!("\"event_data.p{number}\" = true"),
+            "own_words" => format!("\"event_data.plan\" = \"p{number}\""),
+            "own_amounts" => format!("amount = {{ at_least = {} }}", 1_000 - number),
+            // Each asks of two of sixty paths: most pairs overlap.
+            "riddle" => {
+                let (one, other) = (number % 60, (number * 7 + 3) % 60);
+                let is = number % 2 == 0;
+                format!("\"event_data.p{one}\" = {is}, \"event_data.q{other}\" = {}", !is)
+            }
+            // A hundred words in every rule, which those of other rules share in part.
+            _ => {
+                let words: Vec<String> =
+                    (0..100).map(|word| format!("\"w{}\"", word * 7 + number)).collect();
+                format!("\"event_data.plan\" = {{ one_of = [{}] }}", words.join(", "))
+            }
+        };
+        let _ = writeln!(text, "[[payments.RECURRING]]\nwhen = {{ {when} }}\nevent = \"Purchase\"");
+    }
+    text
+}
+
+#[divan::bench(args = ["own_paths", "own_words", "own_amounts", "riddle", "long_lists"])]
+fn compile_many_rules(bencher: Bencher<'_, '_>, kind: &str) {
+    let text = many_rules(kind);
+    bencher.bench(|| compile(black_box(&text), Datasets::Any));
+}
+
 #[divan::bench]
 fn compile_the_shipped_file(bencher: Bencher<'_, '_>) {
     let text = include_str!("../mappings/commerce.toml");

@@ -15,7 +15,7 @@ use super::customer::is_letter;
 pub const AMOUNT_DIGITS_MAX: u8 = 18;
 
 /// A finite decimal number of at most [`AMOUNT_DIGITS_MAX`] digits, as money or a unit price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(Decimal);
 
 /// Why a text is not an amount.

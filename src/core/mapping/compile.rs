@@ -23,6 +23,7 @@ pub(super) use shape::OWN_SETTINGS;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::condition::reach::Effort;
 use super::{Action, DatasetName, Mapping, MappingVersion, Rule};
 use crate::core::customer::CountryCode;
 use crate::core::finding::{At, Code, Finding, Findings};
@@ -45,6 +46,10 @@ const CODES: Codes = Codes {
     missing: Code::MappingMissing,
     word: Code::MappingWord,
 };
+
+/// Most rules of one payment type. Ours: each payment is compared with them in order, and each rule
+/// with those before it.
+pub(super) const RULES_MAX: usize = 1_000;
 
 /// Which datasets a mapping file may name.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +74,7 @@ pub fn compile(source: &str, datasets: Datasets<'_>) -> (Option<Mapping>, Findin
         defaults: Settings::default(),
         default_country: None,
         findings,
+        effort: Effort::default(),
     };
     compiler.defaults(&mut file);
     let payments = compiler.payments(&mut file);
@@ -113,6 +119,7 @@ struct Compiler<'d> {
     defaults: Settings,
     default_country: Option<CountryCode>,
     findings: Findings,
+    effort: Effort,
 }
 
 impl Compiler<'_> {

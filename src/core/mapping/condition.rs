@@ -5,10 +5,18 @@
 
 pub mod reach;
 
+use std::collections::HashSet;
+
 use super::path::{Found, Path, Root, View};
 use crate::core::json::Json;
 use crate::core::money::Amount;
 use crate::core::payment::PaymentStatus;
+
+/// Most conditions of one rule. Ours: a rule that asks more is one that nobody reads.
+pub const CONDITIONS_MAX: usize = 64;
+
+/// Most values of one `one_of`. Ours: each payment is compared with all of them.
+pub const WORDS_MAX: usize = 1_000;
 
 /// All that must hold for a rule.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,7 +47,7 @@ pub enum Test {
 }
 
 /// A value written in a mapping file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Literal {
     /// Text, compared exactly.
     Text(String),
@@ -72,6 +80,12 @@ impl When {
                 .iter()
                 .all(|test| self.0.iter().any(|own| own.path == wanted.path && own.implies(test)))
         })
+    }
+
+    /// About how many comparisons [`Self::implies`] makes with it.
+    pub(super) fn weight(&self) -> usize {
+        let tests = self.0.iter().flat_map(|part| &part.tests);
+        tests.map(|test| 1 + test.literals().len()).sum()
     }
 
     /// Whether the condition leaves payments of this status.
@@ -120,9 +134,8 @@ impl Test {
 
     fn implies(&self, wanted: &Self) -> bool {
         let values = |test: &Self| match test {
-            Self::Equals(literal) => Some(vec![literal.clone()]),
-            Self::OneOf(literals) => Some(literals.clone()),
-            Self::AtLeast(_) | Self::AtMost(_) | Self::Exists(_) => None,
+            Self::Equals(_) | Self::OneOf(_) => true,
+            Self::AtLeast(_) | Self::AtMost(_) | Self::Exists(_) => false,
         };
         match (self, wanted) {
             (own, wanted) if own == wanted => true,
@@ -130,18 +143,31 @@ impl Test {
             (_, Self::Exists(true)) => true,
             (Self::AtLeast(own), Self::AtLeast(least)) => own.decimal() >= least.decimal(),
             (Self::AtMost(own), Self::AtMost(most)) => own.decimal() <= most.decimal(),
-            (own, Self::AtLeast(_) | Self::AtMost(_)) => values(own).is_some_and(|literals| {
-                literals.iter().all(|literal| match (literal, wanted) {
-                    (Literal::Number(n), Self::AtLeast(least)) => n.decimal() >= least.decimal(),
-                    (Literal::Number(n), Self::AtMost(most)) => n.decimal() <= most.decimal(),
-                    _ => false,
-                })
-            }),
-            (own, wanted) => values(own)
-                .zip(values(wanted))
-                .is_some_and(|(own, wanted)| own.iter().all(|literal| wanted.contains(literal))),
+            (own, Self::AtLeast(_) | Self::AtMost(_)) => {
+                values(own)
+                    && own.literals().iter().all(|literal| match (literal, wanted) {
+                        (Literal::Number(n), Self::AtLeast(least)) => {
+                            n.decimal() >= least.decimal()
+                        }
+                        (Literal::Number(n), Self::AtMost(most)) => n.decimal() <= most.decimal(),
+                        _ => false,
+                    })
+            }
+            (own, wanted) => {
+                values(own) && values(wanted) && contains(wanted.literals(), own.literals())
+            }
         }
     }
+}
+
+/// Whether `all` has each of these; long lists are not gone through for each.
+fn contains(all: &[Literal], these: &[Literal]) -> bool {
+    const FEW: usize = 8;
+    if all.len() <= FEW {
+        return these.iter().all(|literal| all.contains(literal));
+    }
+    let all: HashSet<&Literal> = all.iter().collect();
+    these.iter().all(|literal| all.contains(literal))
 }
 
 impl Literal {

@@ -33,7 +33,7 @@ closed_list! {
 }
 
 /// A place in a payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Path {
     root: Root,
     /// Keys below the root; only `event_data` has any.

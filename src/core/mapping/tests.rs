@@ -648,3 +648,48 @@ fn every_code_of_a_mapping_file_has_a_caret_at_its_place() {
         assert_eq!(found(&format!("{head}{lines}\n")), [(*code, line, column)], "{lines}");
     }
 }
+
+#[test]
+fn a_list_is_as_long_as_its_maximum_and_no_longer() {
+    let rules = |count: usize| {
+        let rule =
+            |n: usize| format!("{{ when = {{ amount = {} }}, event = \"Purchase\" }}", n + 1);
+        format!("DEFAULT = [{}]", (0..count).map(rule).collect::<Vec<_>>().join(", "))
+    };
+    let conditions = |count: usize| {
+        let part = |n: usize| format!("\"event_data.p{n}\" = true");
+        let parts = (0..count).map(part).collect::<Vec<_>>().join(", ");
+        format!("DEFAULT = {{ when = {{ {parts} }}, event = \"Purchase\" }}")
+    };
+    let words = |count: usize| {
+        let words = (0..count).map(|n| format!("\"w{n}\"")).collect::<Vec<_>>().join(", ");
+        let when = format!("{{ \"event_data.p\" = {{ one_of = [{words}] }} }}");
+        format!("DEFAULT = {{ when = {when}, event = \"Purchase\" }}")
+    };
+    for (lines, max, column) in [
+        (&rules as &dyn Fn(usize) -> String, compile::RULES_MAX, 11),
+        (&conditions, condition::CONDITIONS_MAX, 20),
+        (&words, condition::WORDS_MAX, 50),
+    ] {
+        assert_eq!(after_head(&lines(max)), [], "{max}");
+        assert_eq!(after_head(&lines(max + 1)), [(Code::MappingKind, 5, column)], "{max}");
+    }
+}
+
+/// However the rules are made, what costs too much to look at is not claimed, and what is cheap is.
+#[test]
+fn in_a_long_list_of_rules_each_is_still_looked_at_by_itself() {
+    let mut lines = String::new();
+    for rule in 0..660 {
+        lines += &format!(
+            "[[payments.DEFAULT]]\nwhen = {{ \"event_data.p{rule}\" = true }}\nevent = \"Purchase\"\n"
+        );
+    }
+    let head = HEAD.replace("[payments]\n", "");
+    assert_eq!(found(&format!("{head}{lines}")), []);
+    let last = "[[payments.DEFAULT]]\nwhen = { amount = -1 }\nevent = \"Purchase\"\n\
+        [[payments.DEFAULT]]\nwhen = { \"event_data.p0\" = true, status = \"PAYMENT_COMPLETED\" }\nevent = \"Purchase\"\n";
+    let line = 4 + 660 * 3;
+    let expected = [(Code::MappingUnreachable, line, 1), (Code::MappingUnreachable, line + 3, 1)];
+    assert_eq!(found(&format!("{head}{lines}{last}")), expected);
+}

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::Compiler;
 use crate::core::finding::Code;
-use crate::core::mapping::condition::reach::Reach;
+use crate::core::mapping::condition::reach::{Effort, Reach};
 use crate::core::mapping::condition::{Part, When};
 use crate::core::mapping::path::{Path, Root};
 use crate::core::mapping::{Action, Rule};
@@ -24,12 +24,13 @@ impl Compiler<'_> {
     /// Looks at the rules of one payment type, or of one event.
     pub(super) fn lint(&mut self, payment_type: Option<PaymentType>, rules: &[PlacedRule]) {
         let whens: Vec<&When> = rules.iter().map(|(rule, _)| &rule.when).collect();
-        let reach = Reach::of(payment_type, &whens);
-        for (index, (_, span)) in rules.iter().enumerate() {
-            let list = List { rules, reach: reach.as_ref() };
-            let Some(finding) = list.fault(index, payment_type) else { continue };
-            let FaultOfOrder { code, says, help } = finding;
-            self.say(code, span.clone(), says, &help);
+        let reach = Reach::of(payment_type, &whens, &self.effort);
+        let list = List { rules, reach: reach.as_ref(), effort: &self.effort };
+        let faults: Vec<(Range<usize>, FaultOfOrder)> = (0..rules.len())
+            .filter_map(|index| Some((rules[index].1.clone(), list.fault(index, payment_type)?)))
+            .collect();
+        for (span, FaultOfOrder { code, says, help }) in faults {
+            self.say(code, span, says, &help);
         }
     }
 }
@@ -48,12 +49,21 @@ struct List<'l, 'r> {
     rules: &'l [PlacedRule],
     /// Nothing where the list is too long to be looked at as a whole.
     reach: Option<&'l Reach<'r>>,
+    effort: &'l Effort,
 }
+
+/// How many lines of rules a sentence names.
+const LINES_SHOWN: usize = 8;
 
 impl List<'_, '_> {
     fn fault(&self, index: usize, payment_type: Option<PaymentType>) -> Option<FaultOfOrder> {
         let rule = self.rule(index);
-        if let Some(path) = self.reach.and_then(|reach| reach.impossible(index)) {
+        let impossible = match self.reach {
+            Some(reach) => reach.impossible(index),
+            None => Reach::of(payment_type, &[&rule.when], self.effort)
+                .and_then(|alone| alone.impossible(0)),
+        };
+        if let Some(path) = impossible {
             return Some(unfulfilled(&rule.when, path, payment_type));
         }
         self.unreached(index).or_else(|| not_forwarded(rule))
@@ -65,10 +75,18 @@ impl List<'_, '_> {
 
     /// Whether nothing is left for a rule after these.
     fn takes_all(&self, earlier: &[usize], index: usize) -> bool {
-        let left = self.reach.and_then(|reach| reach.some_payment(&[index], earlier));
-        let implied =
-            || earlier.iter().any(|at| self.rule(index).when.implies(&self.rule(*at).when));
-        left.map_or_else(implied, |left| !left)
+        let search = |reach: &Reach<'_>| reach.some_payment(&[index], earlier, self.effort);
+        let left = self.reach.and_then(search);
+        left.map_or_else(|| earlier.iter().any(|at| self.implies(index, *at)), |left| !left)
+    }
+
+    /// Whether one rule alone leaves nothing for another; not claimed where looking costs too much.
+    fn implies(&self, index: usize, earlier: usize) -> bool {
+        let (own, other) = (&self.rule(index).when, &self.rule(earlier).when);
+        let asks = |when: &When| when.0.iter().map(|part| part.tests.len()).sum::<usize>();
+        let values = |when: &When| when.weight() - asks(when);
+        let steps = 1 + asks(own) * asks(other) / 4 + values(own).min(values(other)) * asks(own);
+        self.effort.spend(steps).is_some() && own.implies(other)
     }
 
     /// A rule for which the earlier ones leave nothing.
@@ -82,13 +100,19 @@ impl List<'_, '_> {
             // Leave out whoever is not needed, so that the sentence names the culprits alone.
             let mut needed = all;
             for at in 0..index {
+                if self.effort.is_spent() {
+                    break;
+                }
                 let without: Vec<usize> = needed.iter().copied().filter(|n| *n != at).collect();
                 if self.takes_all(&without, index) {
                     needed = without;
                 }
             }
-            let lines: Vec<String> =
-                needed.iter().map(|at| self.rule(*at).line.to_string()).collect();
+            let lines = needed.iter().map(|at| self.rule(*at).line.to_string());
+            let mut lines: Vec<String> = lines.take(LINES_SHOWN).collect();
+            if needed.len() > LINES_SHOWN {
+                lines.push(format!("{} others", needed.len() - LINES_SHOWN));
+            }
             let says = format!(
                 "this rule is never reached: those of lines {} take all that it would",
                 lines.join(" and ")

@@ -10,7 +10,7 @@ use toml::de::DeValue;
 
 use super::lint::PlacedRule;
 use super::settings::Settings;
-use super::{CODES, Compiler, Placed, one_or_many, when};
+use super::{CODES, Compiler, Placed, RULES_MAX, one_or_many, when};
 use crate::core::check::Profile;
 use crate::core::finding::{At, Code, Finding, Findings, Severity};
 use crate::core::mapping::condition::When;
@@ -34,6 +34,14 @@ impl Compiler<'_> {
         if all.is_empty() {
             let says = format!("`{}` is an empty list of rules", key.value);
             self.say(Code::MappingKind, value.span(), says, r#"write "Purchase""#);
+        }
+        if all.len() > RULES_MAX {
+            let says = format!("`{}` has {} rules", key.value, all.len());
+            let help = format!(
+                "write at most {RULES_MAX}; what depends on so many values is a field for the sender"
+            );
+            self.say(Code::MappingKind, value.span(), says, &help);
+            return Vec::new();
         }
         for item in all {
             let Some(rule) = self.rule(item) else { continue };

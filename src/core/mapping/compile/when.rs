@@ -3,6 +3,7 @@
 //! In: the table of a rule. Out: a [`When`]; findings for paths that no payment has, words that
 //! are in no list, and questions that nobody knows.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -10,7 +11,7 @@ use toml::de::{DeFloat, DeInteger, DeValue};
 
 use super::{CODES, Placed};
 use crate::core::finding::{At, Code, Finding, Findings, Severity};
-use crate::core::mapping::condition::{Literal, Part, Test, When};
+use crate::core::mapping::condition::{CONDITIONS_MAX, Literal, Part, Test, WORDS_MAX, When};
 use crate::core::mapping::path::{Path, Root};
 use crate::core::money::{Amount, Currency};
 use crate::core::names::{completion, suggestion};
@@ -21,6 +22,13 @@ use crate::core::toml_reader::{Table, kind, leading_number};
 /// Reads `when`; a rule without one always holds.
 pub(super) fn read(table: &mut Table<'_, '_>, findings: &mut Findings) -> When {
     let Some(inner) = table.table("when", findings) else { return When::default() };
+    let count = inner.entries().count();
+    if count > CONDITIONS_MAX {
+        let says = format!("`when` has {count} conditions");
+        let finding = Finding::new(Code::MappingKind, At::Span(inner.span()), says);
+        findings.push(finding.help(format!("ask for at most {CONDITIONS_MAX} values in one rule")));
+        return When::default();
+    }
     let mut parts = Vec::new();
     for (key, value) in inner.entries() {
         // Without quotes TOML reads a path with dots as tables in tables.
@@ -103,6 +111,15 @@ fn questions(mut table: Table<'_, '_>, findings: &mut Findings) -> Vec<Test> {
     let mut tests = Vec::new();
     if let Some(list) = table.get("one_of") {
         let items = list.get_ref().as_array();
+        if let Some(count) = items.map(|items| items.len()).filter(|count| *count > WORDS_MAX) {
+            let says = format!("`one_of` has {count} values");
+            let finding = Finding::new(Code::MappingKind, At::Span(list.span()), says);
+            findings.push(finding.help(format!(
+                "name at most {WORDS_MAX}; what they have in common is a field for the sender"
+            )));
+            table.finish(findings);
+            return tests;
+        }
         let read: Option<Vec<Literal>> =
             items.and_then(|items| items.iter().map(|item| literal(item.get_ref())).collect());
         if let Some(literals) = read.filter(|literals| !literals.is_empty()) {
@@ -151,8 +168,9 @@ fn twice<'v, 'i: 'v>(
     literals: &[Literal],
     findings: &mut Findings,
 ) {
-    for (index, (item, literal)) in items.zip(literals).enumerate() {
-        if literals[..index].contains(literal) {
+    let mut seen = HashSet::new();
+    for (item, literal) in items.zip(literals) {
+        if !seen.insert(literal) {
             let says = format!("{literal} stands twice in this list");
             let finding = Finding::new(Code::MappingNoEffect, At::Span(item.span()), says);
             findings.push(finding.help("leave it out, or write the value that was meant"));

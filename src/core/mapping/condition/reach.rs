@@ -4,7 +4,11 @@
 //! these and none of those. A condition tells values apart only where one of its words or numbers
 //! stands, so a few values for each path speak for all there are: each word and number of the
 //! conditions, a number between any two, a word that no condition names, both flags, and nothing at
-//! all. A search that would take too long is given up, and then nothing is claimed.
+//! all. A search that would take too long is given up, and then nothing is claimed: all that is
+//! looked at in one file shares one [`Effort`].
+
+use std::cell::Cell;
+use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 
@@ -19,6 +23,40 @@ const STEPS_MAX: usize = 20_000;
 
 /// Most comparisons of values with conditions that are made for one list of rules.
 const COMPARISONS_MAX: usize = 100_000;
+
+/// Most paths that the rules of one list may ask for. Ours: the search goes one call deeper for
+/// each, and a list that asks for more is no list of cases.
+const AXES_MAX: usize = 64;
+
+/// Most steps for all rules of one file. Ours: some 20 ms, so that a file is checked while it is
+/// being saved, whatever is in it.
+const EFFORT_MAX: usize = 1_000_000;
+
+/// What may still be done to look at the rules of a file. A step is about 20 ns.
+#[derive(Debug)]
+pub struct Effort(Cell<usize>);
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self(Cell::new(EFFORT_MAX))
+    }
+}
+
+impl Effort {
+    /// Takes so many steps; nothing where they are not left, and then none are.
+    #[must_use]
+    pub fn spend(&self, steps: usize) -> Option<()> {
+        let left = self.0.get().checked_sub(steps);
+        self.0.set(left.unwrap_or(0));
+        left.map(|_| ())
+    }
+
+    /// Whether nothing is left.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.0.get() == 0
+    }
+}
 
 /// The values that payments may have, as the conditions of one list of rules tell them apart.
 #[derive(Debug)]
@@ -56,33 +94,32 @@ impl<'r> Reach<'r> {
     /// What these conditions tell apart; nothing where that would be too much to look at. Rules of
     /// `[events]` have no payment type.
     #[must_use]
-    pub fn of(payment_type: Option<PaymentType>, rules: &[&'r When]) -> Option<Self> {
-        let mut paths: Vec<&'r Path> = Vec::new();
-        for part in rules.iter().flat_map(|when| &when.0) {
-            if !paths.contains(&&part.path) {
-                paths.push(&part.path);
-            }
-        }
-        let mut axes = Vec::new();
+    pub fn of(
+        payment_type: Option<PaymentType>,
+        rules: &[&'r When],
+        effort: &Effort,
+    ) -> Option<Self> {
         let mut comparisons = 0;
-        for path in paths {
-            let of_path = |when: &'r When| when.0.iter().filter(move |part| part.path == *path);
-            let asking: Vec<Vec<&Part>> =
-                rules.iter().map(|when| of_path(when).collect()).collect();
-            let tests: Vec<&Test> = asking.iter().flatten().flat_map(|part| &part.tests).collect();
+        let mut axes = Vec::new();
+        for (path, asking) in by_path(rules)? {
+            let tests: Vec<&Test> = asking.iter().flat_map(|(_, part)| &part.tests).collect();
+            let literals: usize = tests.iter().map(|test| 1 + test.literals().len()).sum();
             let samples = samples(path.root(), payment_type, &tests);
-            comparisons += samples.len() * tests.len();
+            let count = samples.len() * (literals + rules.len() / 8);
+            comparisons += count;
             if comparisons > COMPARISONS_MAX {
                 return None;
             }
-            let holds = |sample: &Sample, parts: &[&Part]| {
-                let mut tests = parts.iter().flat_map(|part| &part.tests);
-                tests.all(|test| test.holds(sample.found()))
+            // Each reads a text as a number: twice as much as a step.
+            effort.spend(2 * count)?;
+            let holds = |sample: &Sample| {
+                let mut holds = vec![true; rules.len()];
+                for (rule, part) in &asking {
+                    holds[*rule] &= part.tests.iter().all(|test| test.holds(sample.found()));
+                }
+                holds
             };
-            let mut kinds: Vec<Vec<bool>> = samples
-                .iter()
-                .map(|sample| asking.iter().map(|parts| holds(sample, parts)).collect())
-                .collect();
+            let mut kinds: Vec<Vec<bool>> = samples.iter().map(holds).collect();
             kinds.sort_unstable();
             kinds.dedup();
             axes.push(Axis { path, kinds });
@@ -100,7 +137,13 @@ impl<'r> Reach<'r> {
     /// Whether some payment fulfils every rule of `holding` and none of `refuted`; nothing where
     /// the search was given up.
     #[must_use]
-    pub fn some_payment(&self, holding: &[usize], refuted: &[usize]) -> Option<bool> {
+    pub fn some_payment(
+        &self,
+        holding: &[usize],
+        refuted: &[usize],
+        effort: &Effort,
+    ) -> Option<bool> {
+        effort.spend(1 + self.axes.len())?;
         let possible = |axis: &Axis<'_>| {
             axis.kinds.iter().any(|holds| holding.iter().all(|rule| holds[*rule]))
         };
@@ -108,27 +151,51 @@ impl<'r> Reach<'r> {
             return Some(false);
         }
         let mut steps = 0;
-        search(&self.axes, (holding, refuted), &mut steps)
+        search(&self.axes, (holding, refuted), &mut |left| {
+            steps += 1;
+            effort.spend(1 + left / 16).filter(|()| steps <= STEPS_MAX)
+        })
     }
 }
 
-/// Goes through the kinds of values path by path; `left` are the rules that still have to fail.
+/// The parts of conditions that ask for one path, each with its rule.
+type Asking<'r> = Vec<(usize, &'r Part)>;
+
+/// For each path the parts that ask for it; nothing where there are too many paths.
+fn by_path<'r>(rules: &[&'r When]) -> Option<Vec<(&'r Path, Asking<'r>)>> {
+    let mut places: HashMap<&Path, usize> = HashMap::new();
+    let mut asked: Vec<(&Path, Asking<'_>)> = Vec::new();
+    for (rule, when) in rules.iter().enumerate() {
+        for part in &when.0 {
+            let next = asked.len();
+            let at = *places.entry(&part.path).or_insert(next);
+            if at == next {
+                if next == AXES_MAX {
+                    return None;
+                }
+                asked.push((&part.path, Vec::new()));
+            }
+            asked[at].1.push((rule, part));
+        }
+    }
+    Some(asked)
+}
+
+/// Goes through the kinds of values path by path; `left` are the rules that still have to fail, and
+/// `spend` says of their number whether the search may go on. It goes [`AXES_MAX`] deep.
 fn search(
     axes: &[Axis<'_>],
     (holding, left): (&[usize], &[usize]),
-    steps: &mut usize,
+    spend: &mut impl FnMut(usize) -> Option<()>,
 ) -> Option<bool> {
-    *steps += 1;
-    if *steps > STEPS_MAX {
-        return None;
-    }
     if left.is_empty() {
         return Some(true);
     }
     let Some((axis, rest)) = axes.split_first() else { return Some(false) };
     for holds in axis.kinds.iter().filter(|holds| holding.iter().all(|rule| holds[*rule])) {
+        spend(left.len())?;
         let left: Vec<usize> = left.iter().copied().filter(|rule| holds[*rule]).collect();
-        if search(rest, (holding, &left), steps)? {
+        if search(rest, (holding, &left), spend)? {
             return Some(true);
         }
     }
@@ -237,9 +304,10 @@ mod tests {
     /// Whether the last rule is left something by those before it.
     fn last_is_reached(rules: &[When]) -> Option<bool> {
         let whens: Vec<&When> = rules.iter().collect();
-        let reach = Reach::of(Some(PaymentType::Recurring), &whens).expect("few rules");
+        let effort = Effort::default();
+        let reach = Reach::of(Some(PaymentType::Recurring), &whens, &effort).expect("few rules");
         let before: Vec<usize> = (0..rules.len() - 1).collect();
-        reach.some_payment(&[rules.len() - 1], &before)
+        reach.some_payment(&[rules.len() - 1], &before, &effort)
     }
 
     #[test]
@@ -307,9 +375,44 @@ mod tests {
                 false,
             ),
         ] {
-            let reach = Reach::of(Some(PaymentType::Recurring), &[&rule]).expect("one rule");
+            let only = Some(PaymentType::Recurring);
+            let reach = Reach::of(only, &[&rule], &Effort::default()).expect("one rule");
             assert_eq!(reach.impossible(0).is_some(), impossible, "{rule:?}");
         }
+    }
+
+    #[test]
+    fn a_rule_of_a_great_many_conditions_does_not_exhaust_a_threads_stack() {
+        let asks = |count: usize| {
+            let path = |n: usize| format!("event_data.p{n}");
+            let parts: Vec<(String, Test)> =
+                (0..count).map(|n| (path(n), Test::Exists(true))).collect();
+            when(parts.iter().map(|(path, test)| (path.as_str(), test.clone())).collect())
+        };
+        let looks = move || {
+            let (many, always) = (asks(12_000), When::default());
+            let effort = Effort::default();
+            let of = |count| Reach::of(None, &[&asks(count), &always], &effort).is_some();
+            assert!(of(AXES_MAX), "at the limit");
+            assert!(!of(AXES_MAX + 1), "one past it");
+            let reach = Reach::of(None, &[&many, &always], &effort);
+            reach.and_then(|reach| reach.some_payment(&[1], &[0], &effort))
+        };
+        // As large as that of a thread that does blocking work for the service.
+        let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(looks);
+        assert_eq!(thread.expect("a thread").join().expect("no panic"), None);
+    }
+
+    #[test]
+    fn an_effort_that_is_spent_claims_nothing() {
+        let effort = Effort::default();
+        assert_eq!(effort.spend(EFFORT_MAX - 100), Some(()));
+        let (rule, always) = (is("event_data.plan", word("gold")), When::default());
+        let reach = Reach::of(None, &[&rule, &always], &effort).expect("enough is left");
+        assert_eq!(reach.some_payment(&[1], &[0], &effort), Some(true));
+        assert_eq!((effort.spend(EFFORT_MAX), effort.is_spent()), (None, true));
+        assert_eq!(reach.some_payment(&[1], &[0], &effort), None);
+        assert!(Reach::of(None, &[&rule], &effort).is_none());
     }
 
     #[test]
@@ -327,6 +430,6 @@ mod tests {
         let many: Vec<When> =
             (0..600).map(|n| is("event_data.plan", word(&format!("p{n}")))).collect();
         let whens: Vec<&When> = many.iter().collect();
-        assert!(Reach::of(None, &whens).is_none(), "too much to look at");
+        assert!(Reach::of(None, &whens, &Effort::default()).is_none(), "too much to look at");
     }
 }
