@@ -693,3 +693,10 @@ fn in_a_long_list_of_rules_each_is_still_looked_at_by_itself() {
     let expected = [(Code::MappingUnreachable, line, 1), (Code::MappingUnreachable, line + 3, 1)];
     assert_eq!(found(&format!("{head}{lines}{last}")), expected);
 }
+
+#[test]
+fn an_event_without_an_amount_can_be_asked_for() {
+    let lines =
+        "[events]\nseen = { when = { amount = { exists = false } }, event = \"ViewContent\" }";
+    assert_eq!(after_head(lines), []);
+}

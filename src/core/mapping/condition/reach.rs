@@ -225,13 +225,16 @@ fn samples(root: Root, payment_type: Option<PaymentType>, tests: &[&Test]) -> Ve
     match root {
         Root::Type => match payment_type {
             Some(only) => vec![Sample::Word(only.to_string())],
-            None => PaymentType::words().map(|word| Sample::Word(word.to_owned())).collect(),
+            // The type of an event is its name, and nobody says how senders call theirs.
+            None => words().chain(as_words()).chain([stranger()]).collect(),
         },
         Root::Status => PaymentStatus::words().map(|word| Sample::Word(word.to_owned())).collect(),
         Root::Amount => {
             let paid = numbers(tests).into_iter().filter(|number| !number.is_sign_negative());
             let paid = paid.chain([Decimal::ZERO]);
-            paid.map(|number| Sample::Digits(number.to_string())).collect()
+            let paid = paid.map(|number| Sample::Digits(number.to_string()));
+            // An event may be without one.
+            paid.chain(payment_type.is_none().then_some(Sample::Absent)).collect()
         }
         Root::Currency => words().chain([Sample::Absent, stranger()]).collect(),
         Root::UserId => words().chain(as_words()).chain([stranger()]).collect(),
@@ -377,6 +380,22 @@ mod tests {
         ] {
             let only = Some(PaymentType::Recurring);
             let reach = Reach::of(only, &[&rule], &Effort::default()).expect("one rule");
+            assert_eq!(reach.impossible(0).is_some(), impossible, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_may_have_no_amount_and_any_name() {
+        for (rule, impossible) in [
+            (when(vec![("amount", Test::Exists(false))]), false),
+            (when(vec![("amount", least("5"))]), false),
+            (is("amount", number("-1")), true),
+            (is("type", word("add_to_cart")), false),
+            (is("type", word("RECURRING")), false),
+            (is("type", number("5")), false),
+            (when(vec![("type", Test::Exists(false))]), true),
+        ] {
+            let reach = Reach::of(None, &[&rule], &Effort::default()).expect("one rule");
             assert_eq!(reach.impossible(0).is_some(), impossible, "{rule:?}");
         }
     }
