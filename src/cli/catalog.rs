@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use serde::Serialize;
 
 use super::payments::bodies;
@@ -54,33 +55,21 @@ pub(super) struct Arguments {
 
     /// How the feed is written, where its ending and content do not tell.
     #[arg(long, value_enum)]
-    feed_format: Option<FormatOfFeed>,
+    feed_format: Option<FeedFormat>,
 
     /// How the report is printed.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormatOfFeed {
-    /// Values between commas.
-    Csv,
-    /// Values between tabs.
-    Tsv,
-    /// XML with `item` elements.
-    Rss,
-    /// XML with `entry` elements.
-    Atom,
-}
+/// The list that mapping files have, so that there is one.
+impl ValueEnum for FeedFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::ALL
+    }
 
-impl From<FormatOfFeed> for FeedFormat {
-    fn from(format: FormatOfFeed) -> Self {
-        match format {
-            FormatOfFeed::Csv => Self::Csv,
-            FormatOfFeed::Tsv => Self::Tsv,
-            FormatOfFeed::Rss => Self::Rss,
-            FormatOfFeed::Atom => Self::Atom,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()).help(self.meaning().trim_end_matches('.')))
     }
 }
 
@@ -146,7 +135,7 @@ fn compared(arguments: &Arguments) -> Result<Ended, Ended> {
         project: arguments.project.as_deref(),
     })?;
     let path = arguments.feed.as_path();
-    let format = arguments.feed_format.map(FeedFormat::from);
+    let format = arguments.feed_format;
     let (catalog, report) = config::feed::read(path, format, &System).map_err(|error| {
         terminal::misused(&format!("cannot read the feed {}: {error}", path.display()))
     })?;

@@ -32,13 +32,13 @@ closed_list! {
     /// # Source
     /// Meta, "Reference - Catalog", Supported feed formats.
     pub enum FeedFormat {
-        /// Values between commas.
+        /// Comma-separated values, the names of the columns in the first line.
         Csv = "csv",
-        /// Values between tabs.
+        /// Tab-separated values, the names of the columns in the first line.
         Tsv = "tsv",
-        /// XML with `item` elements.
+        /// RSS 2.0, with the fields of products in the namespace `g:`.
         Rss = "rss",
-        /// XML with `entry` elements.
+        /// Atom, with the fields of products in the namespace `g:`.
         Atom = "atom",
     }
 }

@@ -4,6 +4,8 @@
 //! processes of the same program use it too: `tillpost import` hands its lines to a running
 //! service, because a database has one writer.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, Request, State};
@@ -102,8 +104,13 @@ struct Catalogs {
 
 /// `GET /admin/v1/catalog`: how many ids of the events the catalogues have, since the start.
 pub(super) async fn catalog(State(api): State<Api>) -> Response {
-    let datasets = api.shared.intake.match_rates(&api.shared.projects);
-    answer::json(StatusCode::OK, &Catalogs { datasets })
+    let shared = Arc::clone(&api.shared);
+    // Looking for what was meant by thousands of ids keeps a thread busy.
+    let report = move || shared.intake.match_rates(&shared.projects);
+    match tokio::task::spawn_blocking(report).await {
+        Ok(datasets) => answer::json(StatusCode::OK, &Catalogs { datasets }),
+        Err(_) => answer::unavailable("The report could not be made."),
+    }
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@
 //! Meta keeps the rate that lasts.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde::Serialize;
 
@@ -20,7 +20,10 @@ const WORST_SHOWN: usize = 20;
 
 /// The rates of all projects. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Matching(Arc<Mutex<BTreeMap<(String, DatasetName), MatchRate>>>);
+pub(super) struct Matching(Arc<RwLock<BTreeMap<String, Arc<OfProject>>>>);
+
+/// The rates of one project: the payments of others do not wait for them.
+type OfProject = Mutex<BTreeMap<DatasetName, MatchRate>>;
 
 /// The match rate of one dataset, with the catalogue that is in force.
 #[derive(Debug, Serialize)]
@@ -45,10 +48,22 @@ pub(super) fn looked_up(decision: &mut Decision) -> Option<Lookup> {
 impl Matching {
     /// Counts an event that was recorded just now.
     pub(super) fn note(&self, project: &Project, lookup: &Lookup) {
-        let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_project = self.rates(&project.name);
+        let mut rates = of_project.lock().unwrap_or_else(PoisonError::into_inner);
         for dataset in &lookup.datasets {
-            rates.entry((project.name.clone(), dataset.clone())).or_default().note(lookup);
+            match rates.get_mut(dataset) {
+                Some(rate) => rate.note(lookup),
+                None => rates.entry(dataset.clone()).or_default().note(lookup),
+            }
         }
+    }
+
+    fn rates(&self, project: &str) -> Arc<OfProject> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(project).cloned();
+        known.unwrap_or_else(|| {
+            let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(project.to_owned()).or_default())
+        })
     }
 
     /// The rates of every project whose mapping file names a feed.
@@ -62,14 +77,14 @@ impl Matching {
         let Some(feed) = mapping.feed() else { return Vec::new() };
         let catalog = mapping.catalog();
         let of_dataset = |dataset: &DatasetName| {
-            let key = (project.name.clone(), dataset.clone());
-            let rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_project = self.rates(&project.name);
+            let rates = of_project.lock().unwrap_or_else(PoisonError::into_inner);
             // A copy, so that no payment waits while hints are looked for.
-            let rate = rates.get(&key).cloned().unwrap_or_default();
+            let rate = rates.get(dataset).cloned().unwrap_or_default();
             drop(rates);
             CatalogReport {
-                project: key.0,
-                dataset: key.1.as_str().to_owned(),
+                project: project.name.clone(),
+                dataset: dataset.as_str().to_owned(),
                 feed: feed.path.clone(),
                 loaded: catalog.is_some(),
                 products: catalog.map_or(0, Catalog::products),

@@ -106,18 +106,37 @@ fn table(rewrite: &Rewrite) -> String {
 
 /// Ids by what is left of them without letters' case, zeros in front, and pieces at either end.
 #[derive(Clone, PartialEq)]
-pub(super) struct Near(Vec<(u64, Arc<str>)>);
+pub(super) struct Near {
+    /// By the whole of each id.
+    wholes: Keys,
+    /// By each part of an id that no other id has.
+    parts: Keys,
+}
+
+/// Ids by the hash of a text, sorted.
+type Keys = Vec<(u64, Arc<str>)>;
 
 impl Near {
     pub(super) fn of<'i>(ids: impl Iterator<Item = &'i Arc<str>>) -> Self {
-        let mut keys = Vec::new();
+        let (mut wholes, mut others) = (Keys::new(), Keys::new());
         for id in ids {
-            keys.extend(parts(id).map(|part| (key(part), Arc::clone(id))));
+            wholes.push((key(id), Arc::clone(id)));
+            others.extend(parts(id).skip(1).map(|part| (key(part), Arc::clone(id))));
         }
-        keys.sort_unstable();
-        keys.dedup();
-        keys.shrink_to_fit();
-        Self(keys)
+        // Two are enough to know that neither is the only one; a size that every id of a shop ends
+        // in would be gone through for each id that is asked for.
+        let wholes = sorted(wholes)
+            .chunk_by(same_key)
+            .flat_map(|ids| &ids[..ids.len().min(2)])
+            .cloned()
+            .collect();
+        let parts = sorted(others)
+            .chunk_by(same_key)
+            .filter(|ids| ids.len() == 1)
+            .flatten()
+            .cloned()
+            .collect();
+        Self { wholes, parts }
     }
 
     /// The id that was probably meant; `known` finds an id in its exact spelling.
@@ -139,26 +158,34 @@ impl Near {
             .and_then(suggest)
     }
 
-    fn candidates(&self, part: &str) -> &[(u64, Arc<str>)] {
-        let key = key(part);
-        let start = self.0.partition_point(|(other, _)| *other < key);
-        let end = start + self.0[start..].partition_point(|(other, _)| *other == key);
-        &self.0[start..end]
-    }
-
     /// The only id that is this one but for case and zeros.
     fn whole(&self, sent: &str) -> Option<&Arc<str>> {
         let bare = bare(sent);
-        only(self.candidates(sent).iter().map(|(_, id)| id).filter(|id| self::bare(id) == bare))
+        only(of_key(&self.wholes, key(sent)).filter(|id| self::bare(id) == bare))
     }
 
     /// The same, else the only one that has this as a part.
     fn only(&self, sent: &str) -> Option<&Arc<str>> {
-        let bare = bare(sent);
+        let (bare, key) = (bare(sent), key(sent));
         let has = |id: &&Arc<str>| parts(id).any(|part| self::bare(part) == bare);
-        let any = self.candidates(sent).iter().map(|(_, id)| id);
+        let any = of_key(&self.wholes, key).chain(of_key(&self.parts, key));
         self.whole(sent).or_else(|| only(any.filter(has)))
     }
+}
+
+fn sorted(mut keys: Keys) -> Keys {
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn same_key(one: &(u64, Arc<str>), other: &(u64, Arc<str>)) -> bool {
+    one.0 == other.0
+}
+
+fn of_key(keys: &Keys, key: u64) -> impl Iterator<Item = &Arc<str>> {
+    let start = keys.partition_point(|(other, _)| *other < key);
+    keys[start..].iter().take_while(move |(other, _)| *other == key).map(|(_, id)| id)
 }
 
 /// The one item there is; none of several.

@@ -221,3 +221,57 @@ fn frequent_ids_are_never_missed_however_many_others_fail() {
     assert_eq!(first.rate_percent.to_string(), "66.6");
     assert_eq!(report.worst.len(), 2);
 }
+
+#[test]
+fn a_tail_that_many_ids_share_is_no_hint_and_does_not_hide_one() {
+    let ids: Vec<String> = (0..1_000)
+        .flat_map(|sku| ["S", "M", "L"].map(|size| format!("SKU{sku}-RED-{size}")))
+        .chain(["hat_xl".to_owned()])
+        .collect();
+    let rows: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), "")).collect();
+    let shop = catalog(&rows);
+    let line = |line: &str| Some(line.to_owned());
+    for (sent, meant) in [
+        ("M", None),
+        ("RED-M", None),
+        ("SKU5", None),
+        ("SKU5-RED", None),
+        ("xl", Some(("hat_xl", line(r#"content_id = { prefix = "hat_" }"#)))),
+        ("in_SKU7-RED-M", Some(("SKU7-RED-M", line(r#"content_id = { strip_prefix = "in_" }"#)))),
+        ("HAT_XL", Some(("hat_xl", line(r#"content_id = { case = "lower" }"#)))),
+    ] {
+        let meant = meant.map(|(id, line)| (id.to_owned(), line));
+        assert_eq!(product(&shop, sent), meant, "{sent}");
+    }
+}
+
+#[test]
+fn an_id_that_the_feed_has_got_since_is_no_longer_among_the_worst() {
+    let mut rate = MatchRate::default();
+    rate.note(&lookup(&[("sku1", false), ("sku2", false)]));
+    let worst = |catalog: &Catalog| -> Vec<String> {
+        rate.report(Some(catalog), 5).worst.into_iter().map(|missed| missed.id).collect()
+    };
+    assert_eq!(worst(&catalog(&[])), ["sku1", "sku2"]);
+    assert_eq!(worst(&catalog(&[("sku1", "")])), ["sku2"]);
+}
+
+#[test]
+fn the_count_of_an_id_is_never_too_low() {
+    let mut rate = MatchRate::default();
+    let times = |rate: &MatchRate, id: &str| {
+        let worst = rate.report(None, usize::MAX).worst;
+        worst.into_iter().find(|missed| missed.id == id).map(|missed| missed.times)
+    };
+    for round in 0..10_u64 {
+        for at in 0..TRACKED_MAX as u64 {
+            rate.note(&lookup(&[(&format!("{round}-{at}"), false), ("often", false)]));
+        }
+        assert!(times(&rate, "often") >= Some((round + 1) * TRACKED_MAX as u64), "{round}");
+    }
+    rate.note(&lookup(&[("late", false)]));
+    // Ten thousand others were seen once each: it may have been left out so often before.
+    let late = times(&rate, "late").expect("the last");
+    assert!((1..=11).contains(&late), "{late}");
+    assert!(rate.report(None, usize::MAX).worst.len() <= 2 * TRACKED_MAX);
+}

@@ -10,25 +10,11 @@ mod when;
 
 use super::compile::LANGUAGE_VERSION;
 use super::path::Root;
+use crate::core::catalog::FeedFormat;
 use crate::core::meta::StandardEvent;
 use crate::core::meta::standard_event::{CUSTOM_NAME_CHARS_MAX, RESERVED};
-use crate::core::names::closed_list;
 use crate::core::payment::PaymentType;
 use crate::core::schema::{Key, Schema, meanings};
-
-closed_list! {
-    /// How a product feed is written.
-    pub enum FeedFormat {
-        /// Comma-separated values, the names of the columns in the first line.
-        Csv = "csv",
-        /// Tab-separated values, the names of the columns in the first line.
-        Tsv = "tsv",
-        /// RSS 2.0, with the fields of products in the namespace `g:`.
-        Rss = "rss",
-        /// Atom, with the fields of products in the namespace `g:`.
-        Atom = "atom",
-    }
-}
 
 /// The schema of a mapping file.
 #[must_use]
