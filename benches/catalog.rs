@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use divan::{Bencher, black_box};
 use tempfile::TempDir;
 use tillpost::config::{System, feed};
-use tillpost::core::catalog::Catalog;
+use tillpost::core::catalog::{Builder, Catalog, Row};
 use tillpost::core::meta::ContentType;
 
 const PRODUCTS: u64 = 100_000;
@@ -73,6 +73,22 @@ fn loaded(name: &str) -> Catalog {
 #[divan::bench(args = ["feed.csv", "feed.xml"], sample_count = 10, sample_size = 1)]
 fn read(name: &str) -> Catalog {
     loaded(name)
+}
+
+/// A shop whose ids all end in one of three sizes: an id of it, and one that it does not have.
+#[divan::bench(args = ["SKU77-RED-M", "SKU99999999-RED-M", "M"])]
+fn look_up_among_sizes(bencher: Bencher<'_, '_>, id: &str) {
+    let mut builder = Builder::default();
+    for product in 0..PRODUCTS {
+        let (sku, size) = (product / 3, ["S", "M", "L"][usize::try_from(product % 3).unwrap_or(0)]);
+        builder.add(product, Row { id: &format!("SKU{sku}-RED-{size}"), ..Row::default() });
+    }
+    let (catalog, _) = builder.finish();
+    bencher.bench_local(|| {
+        let kind = Some(ContentType::Product);
+        let known = catalog.has(kind, black_box(id));
+        (known, (!known).then(|| catalog.suggestion(kind, black_box(id))))
+    });
 }
 
 /// Found as it is, and not found: a near one, an id of the other kind, and one that nobody meant.

@@ -7,6 +7,7 @@
 //! # Source
 //! Meta, "Reference - Catalog", Supported feed formats.
 
+mod gzip;
 mod meter;
 mod table;
 mod xml;
@@ -14,10 +15,9 @@ mod xml;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::World;
 use crate::core::catalog::{Builder, Catalog, FeedFormat, FeedReport};
+use gzip::Unpacked;
 use meter::{Meter, Metered};
 
 /// Largest feed, in bytes once it is unpacked. Ours: ten times what 500,000 products usually need.
@@ -31,6 +31,19 @@ pub const RECORD_BYTES_MAX: u64 = 5_242_880;
 
 /// Deepest XML of a feed. Ours: `rss/channel/item/g:shipping/g:price` is five deep.
 pub const XML_DEPTH_MAX: usize = 64;
+
+/// Longest name of an XML element, in bytes. Ours: `g:additional_variant_attribute` has 30. Those of
+/// open elements are kept.
+pub const NAME_BYTES_MAX: usize = 1_000;
+
+/// Most columns of a table. Ours: Meta knows some hundred fields.
+pub const COLUMNS_MAX: usize = 10_000;
+
+/// Most lines of one record. Ours: far more than a description between quotes has.
+pub const RECORD_LINES_MAX: u64 = 50;
+
+/// How much of a feed is looked at before it is known what it is, in bytes.
+const START_BYTES: u64 = 8_192;
 
 /// Why a feed cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +68,24 @@ pub enum FeedError {
     /// Somebody is still writing it, or broke off.
     #[error("its XML ends in the middle; is it being written just now?")]
     CutOff,
+    /// The name of an element is too long.
+    #[error("near line {line}: the name of an element has more than {NAME_BYTES_MAX} bytes")]
+    NameTooLong {
+        /// Where.
+        line: u64,
+    },
+    /// It has too many columns.
+    #[error("line {line} has more than {COLUMNS_MAX} columns")]
+    TooManyColumns {
+        /// Where.
+        line: u64,
+    },
+    /// A quoted value swallows the rows after it.
+    #[error("a quotation mark that opens a value in line {line} is not closed")]
+    QuoteNotClosed {
+        /// Where the row begins.
+        line: u64,
+    },
     /// It is in an encoding that Meta's formats do not have.
     #[error("it is not UTF-8 text but UTF-16")]
     Utf16,
@@ -72,11 +103,12 @@ pub fn read(
     let mut packed = BufReader::new(world.open(path)?);
     let is_packed = packed.fill_buf()?.starts_with(&[0x1f, 0x8b]);
     let plain: Box<dyn Read> =
-        if is_packed { Box::new(MultiGzDecoder::new(packed)) } else { Box::new(packed) };
+        if is_packed { Box::new(Unpacked::new(packed)) } else { Box::new(packed) };
     let meter = Meter::new(FEED_BYTES_MAX, RECORD_BYTES_MAX);
-    let mut feed = BufReader::new(Metered::new(plain, meter.clone()));
-    without_mark(&mut feed)?;
-    let format = Shape::of(format, path, feed.fill_buf()?);
+    let mut rest = Metered::new(plain, meter.clone());
+    let start = start(&mut rest)?;
+    let format = Shape::of(format, path, &start);
+    let feed = BufReader::new(io::Cursor::new(start).chain(rest));
     let mut builder = Builder::default();
     match format {
         Shape::Table(delimiter) => table::read(feed, delimiter, &meter, &mut builder)?,
@@ -85,16 +117,18 @@ pub fn read(
     Ok(builder.finish())
 }
 
-/// Passes over the mark that some programs write before UTF-8.
-fn without_mark(feed: &mut BufReader<Metered>) -> Result<(), FeedError> {
-    let start = feed.fill_buf()?;
+/// The start of the feed, without the mark that some programs write before UTF-8. A packed feed may
+/// come in pieces of any size.
+fn start(feed: &mut Metered) -> Result<Vec<u8>, FeedError> {
+    let mut start = Vec::new();
+    feed.take(START_BYTES).read_to_end(&mut start)?;
     if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
         return Err(FeedError::Utf16);
     }
     if start.starts_with(&[0xef, 0xbb, 0xbf]) {
-        feed.consume(3);
+        start.drain(..3);
     }
-    Ok(())
+    Ok(start)
 }
 
 /// How the feed is to be taken apart.

@@ -59,7 +59,8 @@ const ATOM: &str = r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://
 
 #[test]
 fn every_format_of_metas_gives_the_same_catalogue() {
-    let tsv = CSV.replace("\"1,000.00 USD\"", "1000 USD").replace(',', "\t");
+    let tsv = CSV.replace("\"1,000.00 USD\"", "1000 USD").replace(",\r\nin red", " in red");
+    let tsv = tsv.replace(',', "\t");
     let gz = gzipped(CSV.as_bytes());
     for (name, bytes, format) in [
         ("f.csv", CSV.as_bytes(), None),
@@ -151,4 +152,69 @@ fn a_feed_may_be_as_large_as_its_maximum_and_not_a_byte_more() {
     }
     assert_eq!(FEED_BYTES_MAX >> 30, 4, "the sentence says so");
     assert_eq!(RECORD_BYTES_MAX >> 20, 5);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_does_not_swallow_the_feed() {
+    let rows: String = (3..100).map(|id| format!("{id},tv,2 USD\n")).collect();
+    let closed_late = format!("id,title,price\n1,tv,2 USD\n2,\"5 inch tv,2 USD\n{rows}9,\",\n");
+    for (text, line) in [
+        (format!("id,title,price\n1,tv,2 USD\n2,\"5 inch tv,2 USD\n{rows}"), 3),
+        (closed_late, 3),
+        ("id,title\n1,\"tv".to_owned(), 2),
+        ("# comment\n\nid,title\n1,\"tv\n".to_owned(), 4),
+        ("\"id,title\n".to_owned(), 1),
+    ] {
+        let error = read_as("f.csv", text.as_bytes(), None).expect_err(&text);
+        assert!(matches!(error, FeedError::QuoteNotClosed { line: at } if at == line), "{error}");
+        // Between tabs it is a character.
+        let text = text.replace(',', "\t");
+        assert!(read_as("f.tsv", text.as_bytes(), None).is_ok());
+    }
+    let of_lines = |count: usize| format!("id,title\n1,\"{}\"\n2,x\n", "a\n".repeat(count));
+    let max = usize::try_from(RECORD_LINES_MAX).expect("a size");
+    let (_, report) = read_as("f.csv", of_lines(max - 1).as_bytes(), None).expect("at the limit");
+    assert_eq!(report.products, 2);
+    assert!(read_as("f.csv", of_lines(max).as_bytes(), None).is_err(), "one past it");
+    let (_, report) =
+        read_as("f.tsv", b"id\ttitle\n1\t\"5 inch tv\n\"2\"\tx\n", None).expect("a table");
+    assert_eq!(report.products, 2);
+}
+
+#[test]
+fn no_feed_makes_many_columns_or_long_names() {
+    for (count, is_read) in [(COLUMNS_MAX, true), (COLUMNS_MAX + 1, false)] {
+        let text = format!("id{}\na\n", ",".repeat(count - 1));
+        assert_eq!(read_as("f.csv", text.as_bytes(), None).is_ok(), is_read, "{count}");
+    }
+    for (count, is_read) in [(NAME_BYTES_MAX, true), (NAME_BYTES_MAX + 1, false)] {
+        let name = "x".repeat(count);
+        let text = format!("<rss><{name}></{name}></rss>");
+        assert_eq!(read_as("f.xml", text.as_bytes(), None).is_ok(), is_read, "{count}");
+    }
+}
+
+#[test]
+fn what_stands_before_and_behind_the_rows_is_no_product() {
+    let large = usize::try_from(RECORD_BYTES_MAX).expect("a size") + 65_536;
+    let comment = format!("#{}\n", "x".repeat(large));
+    let rows = "id,title\na,b\n";
+    for before in [comment, "\r\n".repeat(large / 2), "# x\n".repeat(large / 4)] {
+        let text = format!("{before}{rows}");
+        let (_, report) = read_as("f.csv", text.as_bytes(), None).expect("a table");
+        assert_eq!(report.products, 1);
+    }
+}
+
+#[test]
+fn gzip_may_come_in_members_and_with_zeros_behind_them() {
+    let (one, two) = CSV.as_bytes().split_at(2);
+    let members = [gzipped(one), gzipped(b""), gzipped(two)].concat();
+    let padded = [members.clone(), vec![0; 10_000]].concat();
+    for bytes in [members.clone(), padded] {
+        let (_, report) = read_as("f.csv.gz", &bytes, None).expect("a table");
+        assert_eq!((report.products, report.troubles.len()), (2, 0), "{report:?}");
+    }
+    let spoilt = [members, b"more".to_vec()].concat();
+    assert!(read_as("f.csv.gz", &spoilt, None).is_err());
 }

@@ -14,7 +14,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, Event};
 
 use super::meter::Meter;
-use super::{FeedError, XML_DEPTH_MAX};
+use super::{FeedError, NAME_BYTES_MAX, XML_DEPTH_MAX};
 use crate::core::catalog::{Builder, Row};
 
 /// Longest text that is kept of a field, in bytes: longer ones are too long for what they are.
@@ -76,7 +76,11 @@ impl Walk {
                 if self.depth > XML_DEPTH_MAX {
                     return Err(FeedError::TooDeep);
                 }
-                self.start(start.name().as_ref());
+                let name = start.name();
+                if AsRef::<str>::as_ref(&name).len() > NAME_BYTES_MAX {
+                    return Err(FeedError::NameTooLong { line: self.line });
+                }
+                self.start(name.as_ref());
             }
             Event::End(_) => self.end(builder),
             Event::Empty(empty) => {

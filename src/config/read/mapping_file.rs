@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::super::feed::FeedError;
 use super::super::world::FeedStamp;
 use super::super::{FileReport, System, World, feed};
 use crate::core::catalog::{Feed, FeedReport};
@@ -96,13 +97,30 @@ fn with_feed(
             Err(error) => {
                 let says = format!("cannot read the feed `{}`: {error}", shortened(&feed.path));
                 let finding = Finding::new(Code::FeedUnreadable, At::Span(feed.span), says);
-                findings.push(finding.help(
-                    "write a path relative to the folder of this file, to a CSV, TSV, RSS or Atom file",
-                ));
+                findings.push(finding.help(what_to_do(&error)));
             }
         }
     }
     (mapping, FileReport { path: path.to_owned(), text, findings })
+}
+
+/// How to come by a feed that can be read.
+fn what_to_do(error: &FeedError) -> &'static str {
+    match error {
+        FeedError::QuoteNotClosed { .. } => {
+            "close it, or write two quotation marks for one within a value: \"5\"\" tv\""
+        }
+        FeedError::Io(_)
+        | FeedError::Table(_)
+        | FeedError::Xml { .. }
+        | FeedError::TooDeep
+        | FeedError::CutOff
+        | FeedError::NameTooLong { .. }
+        | FeedError::TooManyColumns { .. }
+        | FeedError::Utf16 => {
+            "write a path relative to the folder of this file, to a CSV, TSV, RSS or Atom file"
+        }
+    }
 }
 
 /// What the rows of a feed are worth a finding for.

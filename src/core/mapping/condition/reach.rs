@@ -30,9 +30,9 @@ const AXES_MAX: usize = 64;
 
 /// Most steps for all rules of one file. Ours: some 20 ms, so that a file is checked while it is
 /// being saved, whatever is in it.
-const EFFORT_MAX: usize = 1_000_000;
+const EFFORT_MAX: usize = 500_000;
 
-/// What may still be done to look at the rules of a file. A step is about 20 ns.
+/// What may still be done to look at the rules of a file. A step is 20 to 40 ns.
 #[derive(Debug)]
 pub struct Effort(Cell<usize>);
 
