@@ -156,7 +156,8 @@ fn a_feed_may_be_as_large_as_its_maximum_and_not_a_byte_more() {
 
 #[test]
 fn a_quote_that_is_never_closed_does_not_swallow_the_feed() {
-    let rows: String = (3..100).map(|id| format!("{id},tv,2 USD\n")).collect();
+    let rows: Vec<String> = (3..100).map(|id| format!("{id},tv,2 USD\n")).collect();
+    let rows = rows.concat();
     let closed_late = format!("id,title,price\n1,tv,2 USD\n2,\"5 inch tv,2 USD\n{rows}9,\",\n");
     for (text, line) in [
         (format!("id,title,price\n1,tv,2 USD\n2,\"5 inch tv,2 USD\n{rows}"), 3),

@@ -679,12 +679,11 @@ fn a_list_is_as_long_as_its_maximum_and_no_longer() {
 /// However the rules are made, what costs too much to look at is not claimed, and what is cheap is.
 #[test]
 fn in_a_long_list_of_rules_each_is_still_looked_at_by_itself() {
-    let mut lines = String::new();
-    for rule in 0..660 {
-        lines += &format!(
-            "[[payments.DEFAULT]]\nwhen = {{ \"event_data.p{rule}\" = true }}\nevent = \"Purchase\"\n"
-        );
-    }
+    let rule = |n: usize| {
+        let when = format!("\"event_data.p{n}\" = true");
+        format!("[[payments.DEFAULT]]\nwhen = {{ {when} }}\nevent = \"Purchase\"\n")
+    };
+    let lines = (0..660).map(rule).collect::<Vec<_>>().concat();
     let head = HEAD.replace("[payments]\n", "");
     assert_eq!(found(&format!("{head}{lines}")), []);
     let last = "[[payments.DEFAULT]]\nwhen = { amount = -1 }\nevent = \"Purchase\"\n\
