@@ -41,6 +41,23 @@ enum Seen {
     Unreadable(String),
 }
 
+impl Seen {
+    /// Whether both saw the same text, whatever became of the feed.
+    fn is_text_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one, _), Self::Text(other, _)) => one == other,
+            (Self::Unreadable(_), _) | (_, Self::Unreadable(_)) => self == other,
+        }
+    }
+
+    fn stamp(&self) -> Option<FeedStamp> {
+        match self {
+            Self::Text(_, stamp) => *stamp,
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
 /// What was seen of one file so far.
 struct Sight {
     /// What is in force.
@@ -95,7 +112,9 @@ impl Reload {
             }
             Err(error) => Seen::Unreadable(error.to_string()),
         };
-        if seen == sight.settled || seen != sight.last {
+        // A feed that grows all the time must not keep an edit of the table waiting.
+        let is_edited = !seen.is_text_of(&sight.settled) && seen.is_text_of(&sight.last);
+        if seen == sight.settled || (seen != sight.last && !is_edited) {
             sight.last = seen;
             return;
         }
@@ -106,9 +125,14 @@ impl Reload {
                 telemetry::mapping_restored(file.path(), version);
             }
             Seen::Text(version, _) => {
+                let before = file.mapping();
                 if self.take(file, version) {
-                    // Another text may name another feed.
-                    *sight = Sight::of(self.in_force(file));
+                    // The stamp was taken before the feed was read: one that changed meanwhile is
+                    // read again. A feed that was not known before is read once more, for the same.
+                    let now = file.mapping();
+                    let is_same = before.feed() == now.feed();
+                    let stamp = sight.settled.stamp().filter(|_| is_same);
+                    *sight = Sight::of(Seen::Text(now.version().clone(), stamp));
                 }
             }
             Seen::Unreadable(_) => self.unreadable(file),

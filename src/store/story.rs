@@ -262,7 +262,7 @@ fn select(
                 payment_id
          FROM projects j CROSS JOIN (SELECT *, 0 AS seq FROM held_payments) p
               ON p.project = j.id AND {condition}
-         ORDER BY 4"
+         ORDER BY 4, 10"
     );
     let mut statement = connection.prepare_cached(&select)?;
     let entries = statement.query_map([parameter], entry)?.collect::<Result<Vec<_>, _>>()?;
