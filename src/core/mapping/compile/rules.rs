@@ -119,7 +119,7 @@ impl Compiler<'_> {
         is_read.then_some(Rule { when, action: action?, line })
     }
 
-    /// Lines of [payments] that stand below a `[[payments.TYPE]]` are lines of that rule.
+    /// Lines of `[payments]` that stand below a `[[payments.TYPE]]` are lines of that rule.
     fn types_inside(&mut self, table: &mut Table<'_, '_>, line: usize) {
         let is_type = |key: &Placed<&str>| PaymentType::read(key.value).is_some();
         let inside: Vec<Placed<&str>> =
