@@ -168,7 +168,10 @@ fn rule<'c>(case: Case<'c>, view: &View<'_>) -> Result<(&'c Forward, &'c User), 
         Some(Action::Withhold { because }) => return Err(skip(Reason::Rule, because.clone())),
         None => {
             let because = match rules.len() {
-                0 => format!("the mapping file binds no event to {kind}"),
+                0 if payment.occasion.is_payment() => {
+                    format!("the mapping file binds no event to {kind}")
+                }
+                0 => format!("[events] of the mapping file does not bind {kind}"),
                 1 => format!("the condition of the rule for {kind} does not hold"),
                 count => format!("the condition of none of the {count} rules for {kind} holds"),
             };
