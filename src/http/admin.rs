@@ -23,9 +23,9 @@ use crate::core::json::shortened;
 use crate::core::names::one_of;
 use crate::core::payment::PaymentType;
 use crate::core::time::Timestamp;
-use crate::intake::CatalogReport;
 use crate::intake::import::{self, Imported};
 use crate::intake::replay::Replay;
+use crate::intake::{CatalogReport, Project};
 use crate::store::PaymentStory;
 
 /// Lets nobody in without the token, where one is set, and no page of another site that a browser
@@ -118,6 +118,18 @@ pub(super) struct ProjectQuery {
     project: Option<String>,
 }
 
+/// The project that a call is for, and what it carries.
+fn for_project<'p>(
+    api: &'p Api,
+    query: &ProjectQuery,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(&'p Project, Bytes), Box<Response>> {
+    let body = body.map_err(|rejection| answer::unread(&rejection, IMPORT_BYTES_MAX))?;
+    let project = import::project(&api.shared.projects, query.project.as_deref());
+    let project = project.map_err(|says| answer::plain(StatusCode::BAD_REQUEST, &says))?;
+    Ok((project, body))
+}
+
 #[derive(Serialize)]
 struct ImportAnswer {
     lines: Vec<Imported>,
@@ -129,13 +141,9 @@ pub(super) async fn import(
     Query(query): Query<ProjectQuery>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) => return answer::unread(&rejection, IMPORT_BYTES_MAX),
-    };
-    let project = match import::project(&api.shared.projects, query.project.as_deref()) {
-        Ok(project) => project,
-        Err(says) => return answer::plain(StatusCode::BAD_REQUEST, &says),
+    let (project, body) = match for_project(&api, &query, body) {
+        Ok(found) => found,
+        Err(response) => return *response,
     };
     let lines: Vec<&[u8]> = import::lines(&body).collect();
     match import::lines_in(&api.shared.intake, project, &lines).await {
@@ -150,13 +158,9 @@ pub(super) async fn decide(
     Query(query): Query<ProjectQuery>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) => return answer::unread(&rejection, IMPORT_BYTES_MAX),
-    };
-    let project = match import::project(&api.shared.projects, query.project.as_deref()) {
-        Ok(project) => project,
-        Err(says) => return answer::plain(StatusCode::BAD_REQUEST, &says),
+    let (project, body) = match for_project(&api, &query, body) {
+        Ok(found) => found,
+        Err(response) => return *response,
     };
     match api.shared.intake.dry_run(project, &body).await {
         Ok(run) => answer::json(StatusCode::OK, &run),
