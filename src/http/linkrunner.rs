@@ -103,8 +103,11 @@ pub(super) async fn capture_payments(
             OneOfBatch::Refused { status: 400, msg, data: Errors { errors } }
         }
     });
-    let batch = Batch { results: results.collect() };
-    answer::enveloped(StatusCode::OK, "Payments captured", Some(batch))
+    let results: Vec<OneOfBatch> = results.collect();
+    let is_refused = |one: &&OneOfBatch| matches!(one, OneOfBatch::Refused { .. });
+    let refused = results.iter().filter(is_refused).count();
+    let msg = format!("{} taken, {refused} refused", results.len() - refused);
+    answer::enveloped(StatusCode::OK, &msg, Some(Batch { results }))
 }
 
 /// The bodies of a batch.

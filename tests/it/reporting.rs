@@ -143,6 +143,7 @@ async fn a_batch_answers_each_of_its_payments_in_order() {
             assert_eq!(result["msg"], msgs[at], "{at}: {result}");
         }
         assert_eq!(results[1]["data"]["errors"][0]["code"], "P102");
+        assert_eq!(answer.body["msg"], "3 taken, 1 refused");
     }
     let books = engine.drain().await;
     assert_eq!((books.recorded, books.held, books.delivered), (1, 1, 1));
