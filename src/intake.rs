@@ -38,9 +38,7 @@ use crate::core::payment::{self, Arrival, CaptureKind, Payment, Reading, UserId}
 use crate::core::signup;
 use crate::core::time::Timestamp;
 use crate::core::user::User;
-use crate::store::{
-    DatasetKey, Entered, Entry, HeldPayment, NewPayment, NewSignup, Store, StoreError,
-};
+use crate::store::{DatasetKey, Entered, Entry, HeldPayment, NewPayment, Store, StoreError};
 use crate::telemetry;
 
 /// Why a request was not served.
@@ -155,28 +153,6 @@ impl Intake {
         };
         let (mapping, currency) = (&*ruled.mapping, project.currency);
         Ok(dry_run(body, Ruling { mapping, user: user.as_deref(), currency, now }))
-    }
-
-    /// Makes a user known, and releases what waited for that.
-    ///
-    /// # Errors
-    /// [`Refused`]: the body or the store is at fault, and the user is not known.
-    pub async fn sign_up(&self, project: &Project, body: &[u8]) -> Result<SignedUp, Refused> {
-        let now = self.clock.now();
-        let project = &project.ruled();
-        let reading = signup::read_signup(&parse(body)?, project.arrival(now));
-        let Some(signup) = reading.value else { return Err(Refused::Body(reading.findings)) };
-        let user_id = signup.user_id.as_str().to_owned();
-        let first = self.signup_event(project, &signup, now);
-        let new = NewSignup {
-            project: project.project.key,
-            user_id: user_id.clone(),
-            user: signup.user,
-            install: signup.install,
-            first,
-        };
-        let released = self.admit(project, new, now).await?;
-        Ok(SignedUp { user_id, released, findings: reading.findings })
     }
 
     /// Takes payments back.

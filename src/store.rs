@@ -37,7 +37,7 @@ pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::{Doomed, Removed};
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};
-pub use signups::NewSignup;
+pub use signups::{EnteredSignup, NewSignup};
 pub use story::{
     AttemptStory, Books, DeliveryStory, Fate, FormerDecision, PaymentState, PaymentStory, books_of,
     stories_of,

@@ -159,7 +159,7 @@ async fn start_sandbox(
 async fn sign_up_demo_user(app: &App) -> Result<(), Ended> {
     let desk = app.desk();
     let body = format!(
-        r#"{{"user_data":{{"id":"{DEMO_USER}","name":"Demo User","email":"demo@example.com"}}}}"#
+        r#"{{"user_data":{{"id":"{DEMO_USER}","name":"Demo User","email":"demo@example.com","is_first_time_user":false}}}}"#
     );
     for project in &desk.projects {
         let signed_up = desk.intake.sign_up(project, body.as_bytes()).await;

@@ -8,6 +8,7 @@ use super::finding::{Code, Finding};
 use super::json::{self, Json};
 use super::payment::reader::BodyReader;
 use super::payment::{self, Arrival, InstallId, PaymentId, Reading, UserId};
+use super::time::Timestamp;
 use super::user::User;
 use super::user_data::{self, Unknown};
 
@@ -20,6 +21,17 @@ pub struct Signup {
     pub user: User,
     /// The installation of an app that the person uses, where the signup names it.
     pub install: Option<InstallId>,
+    /// What the sender says of the registration; none where the person is not new.
+    pub registration: Option<Registration>,
+}
+
+/// What a signup says of its event.
+#[derive(Debug, Default, PartialEq)]
+pub struct Registration {
+    /// The id that the copy of an app or a browser has.
+    pub event_id: Option<PaymentId>,
+    /// When it happened, where that is not now.
+    pub occurred_at: Option<Timestamp>,
 }
 
 /// Which payments are to be taken back. At least one key is given.
@@ -63,15 +75,46 @@ pub fn read_signup(body: &Json<'_>, arrival: impl Into<Arrival>) -> Reading<Sign
     };
     let mut reader = BodyReader::at("/user_data", inner);
     let user_id = reader.required_id("id").and_then(|id| UserId::read(&id));
-    let context = arrival.into().context();
+    let arrival = arrival.into();
+    let context = arrival.context();
     let mut user_data = user_data::of_person(&mut reader, context, Unknown::Ignore);
     let Device { app_data, tracking, .. } = payment::device(&mut outer, &mut user_data);
     let user = User { user_data, app_data, tracking };
     let install = outer.get("install_instance_id").and_then(json::text).and_then(InstallId::read);
-    let value = user_id.map(|user_id| Signup { user_id, user, install });
+    let Ok(registration) = registration(&mut outer, &reader, arrival.received_at) else {
+        return Reading { value: None, findings: outer.findings };
+    };
+    let value = user_id.map(|user_id| Signup { user_id, user, install, registration });
     outer.findings.extend(reader.findings);
     Reading { value, findings: outer.findings }
 }
+
+/// What the body says of the event. An id or a time that cannot be read is a fault of the body, as
+/// in a capture: without it the event would be another one. `user_created_at` only helps out.
+///
+/// # Source
+/// reference/payment-apis.md 2.2: `is_first_time_user` and `user_created_at` of the SDKs.
+fn registration(
+    outer: &mut BodyReader<'_, '_>,
+    inner: &BodyReader<'_, '_>,
+    now: Timestamp,
+) -> Result<Option<Registration>, Unreadable> {
+    let before = outer.findings.iter().count();
+    let event_id = outer.optional_id("event_id").and_then(|id| PaymentId::read(&id));
+    let occurred_at = outer.time("occurred_at");
+    if outer.findings.iter().count() > before {
+        return Err(Unreadable);
+    }
+    let created = inner.get("user_created_at").and_then(json::text_or_number);
+    let created = created.and_then(|text| Timestamp::read(text.trim()).ok());
+    let created = created.filter(|created| *created <= now);
+    let is_new = !matches!(inner.get("is_first_time_user"), Some(Json::Bool(false)));
+    let occurred_at = occurred_at.or(created);
+    Ok(is_new.then_some(Registration { event_id, occurred_at }))
+}
+
+/// A field of the body is at fault; the finding is in the reader.
+struct Unreadable;
 
 /// Reads `{"user_id": …, "payment_id": …}`, of which one may be absent or blank.
 #[must_use]
@@ -91,7 +134,6 @@ pub fn read_removal(body: &Json<'_>) -> Reading<Removal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::time::Timestamp;
     use crate::core::user_data::ClearField;
 
     fn removal(text: &str) -> Reading<Removal> {
@@ -164,5 +206,36 @@ mod tests {
             assert_eq!(help, expected, "{field}");
         }
         assert_eq!(ClearField::read("fbc"), Some(ClearField::Fbc));
+    }
+
+    #[test]
+    fn a_signup_says_whether_and_when_somebody_registered() {
+        let at = |text: &str| Some(Timestamp::read(text).expect(text));
+        let new = |id: Option<&str>, occurred_at| {
+            Some(Registration { event_id: id.and_then(PaymentId::read), occurred_at })
+        };
+        for (outer, inner, expected) in [
+            ("", "", new(None, None)),
+            (r#","event_id":"e1""#, r#","is_first_time_user":true"#, new(Some("e1"), None)),
+            ("", r#","is_first_time_user":false"#, None),
+            ("", r#","user_created_at":"1997-01-01T00:00:00Z""#, new(None, at("852076800"))),
+            ("", r#","user_created_at":"last year""#, new(None, None)),
+            (
+                r#","occurred_at":1772280000"#,
+                r#","user_created_at":"1997-01-01T00:00:00Z""#,
+                new(None, at("2026-02-28T12:00:00Z")),
+            ),
+        ] {
+            let text = format!(r#"{{"user_data":{{"id":"1"{inner}}}{outer}}}"#);
+            let body = json::read(text.as_bytes()).expect(&text);
+            let reading = read_signup(&body, Timestamp::from_seconds(1_772_280_000));
+            assert_eq!(reading.value.expect(&text).registration, expected, "{text}");
+        }
+        for outer in [r#""event_id":[1]"#, r#""occurred_at":"soon""#, r#""occurred_at":true"#] {
+            let text = format!(r#"{{"user_data":{{"id":"1"}},{outer}}}"#);
+            let body = json::read(text.as_bytes()).expect(&text);
+            let reading = read_signup(&body, Timestamp::from_seconds(1_772_280_000));
+            assert!(reading.value.is_none() && reading.findings.has_error(), "{text}");
+        }
     }
 }

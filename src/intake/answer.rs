@@ -89,6 +89,9 @@ struct StoredDecision {
 pub struct SignedUp {
     /// Who is known now.
     pub user_id: String,
+    /// The event of the signup, as a capture would answer it, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signup: Option<Captured>,
     /// The payments that waited for that, each as a capture would answer it.
     pub released: Vec<Captured>,
     /// Everything there is to say about the person's fields.

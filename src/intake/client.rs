@@ -1,23 +1,16 @@
-//! What comes from apps: captures without a user, and the two events that apps report unasked.
+//! What comes from apps: captures without a user, and the first opening, which they report unasked.
 //!
 //! A capture whose user only its installation tells waits under a stand-in, or is given to the user
-//! whom a signup has named. `[events]` of the mapping file may bind two reserved names: `signup`,
-//! recorded with a user's first signup, and `first_open`, recorded once for each installation.
+//! whom a signup has named. `[events]` of the mapping file may bind the reserved name `first_open`,
+//! recorded once for each installation.
 
 use sha2::{Digest as _, Sha256};
 
-use super::project::Ruled;
-use super::{Captured, Intake, Project, Refused, answer, decided, read};
+use super::{Captured, Intake, Project, Refused};
 use crate::core::client::ClientBody;
 use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json;
 use crate::core::payment::{CaptureKind, UserId};
-use crate::core::signup::Signup;
-use crate::core::time::Timestamp;
-use crate::store::NewPayment;
-
-/// The event of a first signup.
-const SIGNUP: &str = "signup";
 
 /// The event of an app that is opened for the first time.
 const FIRST_OPEN: &str = "first_open";
@@ -68,31 +61,10 @@ impl Intake {
         let known = self.store.user_of_install(project.key, install.clone()).await?;
         Ok(known.as_deref().and_then(UserId::read).unwrap_or_else(|| install.stand_in()))
     }
-
-    /// The event of a signup, where the mapping file binds one. It is recorded only if the user was
-    /// not known before.
-    pub(super) fn signup_event(
-        &self,
-        project: &Ruled<'_>,
-        signup: &Signup,
-        now: Timestamp,
-    ) -> Option<NewPayment> {
-        project.mapping.event(SIGNUP)?;
-        let user_id = signup.user_id.as_str();
-        let body = format!(
-            r#"{{"event_name":"{SIGNUP}","user_id":{},"event_id":{}}}"#,
-            json::quoted(user_id),
-            json::quoted(&reserved_id(SIGNUP, project.project, user_id))
-        );
-        let (event, _) = read(CaptureKind::Event, body.as_bytes(), project.arrival(now)).ok()?;
-        let decision = decided(project, &event, Some(&signup.user), now);
-        let json = answer::decision_json(&decision);
-        Some(self.new_payment(project.project, &event, (decision, json)))
-    }
 }
 
 /// The same id for the same person or installation, which tells nobody who that is.
-fn reserved_id(event: &str, project: &Project, of: &str) -> String {
+pub(super) fn reserved_id(event: &str, project: &Project, of: &str) -> String {
     let digest = Sha256::digest(format!("{}\n{event}\n{of}", project.name));
     format!("{event}.{}", const_hex::encode(&digest[..12]))
 }

@@ -5,9 +5,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::payments::{held_of, record, user};
+use super::payments::{first_record, held_of, record, user};
 use super::writer::Books;
-use super::{HeldPayment, NewPayment, ProjectKey, Store, StoreError};
+use super::{Entered, HeldPayment, NewPayment, ProjectKey, Store, StoreError};
 use crate::core::payment::InstallId;
 use crate::core::time::Timestamp;
 use crate::core::user::User;
@@ -27,10 +27,19 @@ pub struct NewSignup {
     pub first: Option<NewPayment>,
 }
 
+/// A signup in the books.
+#[derive(Debug)]
+pub struct EnteredSignup {
+    /// The event of the signup: new, or the first record of it. None where there is none.
+    pub first: Option<Entered>,
+    /// The captures that waited for the user and have not expired, oldest first and a hundred at
+    /// most.
+    pub waiting: Vec<HeldPayment>,
+}
+
 impl Store {
-    /// Makes a user known, or corrects what is known. Returns the captures that waited for that and
-    /// have not expired, oldest first and a hundred at most; they wait until [`Store::release`]
-    /// takes each.
+    /// Makes a user known, or corrects what is known. The captures that waited for that wait until
+    /// [`Store::release`] takes each.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails; then nothing was changed.
@@ -38,15 +47,15 @@ impl Store {
         &self,
         signup: NewSignup,
         now: Timestamp,
-    ) -> Result<Vec<HeldPayment>, StoreError> {
+    ) -> Result<EnteredSignup, StoreError> {
         let key = (signup.project, signup.user_id.clone());
         let work = move |books: &mut Books<'_>| sign_up(books, &signup, now);
         // In a task of its own: whoever asked may go away between the commit and the forgetting.
         let store = self.clone();
         let signed_up = tokio::spawn(async move {
-            let held = store.write(work).await?;
+            let entered = store.write(work).await?;
             store.shared.known_users.forget(&key);
-            Ok(held)
+            Ok(entered)
         });
         signed_up.await.unwrap_or(Err(StoreError::Closed))
     }
@@ -74,7 +83,7 @@ fn sign_up(
     books: &mut Books<'_>,
     signup: &NewSignup,
     now: Timestamp,
-) -> Result<Vec<HeldPayment>, StoreError> {
+) -> Result<EnteredSignup, StoreError> {
     let NewSignup { project, user_id, user: signed_up, install, first } = signup;
     let older = user(books.connection, *project, user_id)?;
     let is_new = older.is_none();
@@ -86,14 +95,18 @@ fn sign_up(
                   ON CONFLICT DO UPDATE SET person = excluded.person";
     let row = params![project.0, user_id, now.millis(), known.to_stored()];
     books.connection.prepare_cached(upsert)?.execute(row)?;
-    if let Some(first) = first.as_ref().filter(|_| is_new) {
+    let first = match first {
         // A signup that was taken back and comes again finds its event there already.
-        record(books, first)?;
-    }
+        Some(first) if is_new => Some(record(books, first)?),
+        // Nobody registers twice: what is there is shown, and nothing is added.
+        Some(first) => first_record(books.connection, first)?.map(Entered::Duplicate),
+        None => None,
+    };
     if let Some(install) = install {
         adopt(books.connection, (*project, user_id), install)?;
     }
-    held_of(books.connection, *project, user_id, now)
+    let waiting = held_of(books.connection, *project, user_id, now)?;
+    Ok(EnteredSignup { first, waiting })
 }
 
 /// Gives an installation, and what waits under its stand-in, to its user.

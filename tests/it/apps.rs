@@ -201,6 +201,48 @@ async fn signup_and_first_open_are_events_where_the_mapping_binds_them() {
 }
 
 #[tokio::test]
+async fn the_shipped_mapping_registers_each_person_once() {
+    let shipped = include_str!("../../mappings/commerce.toml");
+    let engine = Plan::default().mapping(shipped).start().await;
+    let signup = async |body: &str| {
+        let answer = engine.post("/api/v1/signup", body).await;
+        assert_eq!(answer.status, 200, "{body}: {}", answer.body);
+        answer.body["data"]["signup"].clone()
+    };
+    let first =
+        signup(r#"{"user_data":{"id":"666","email":"a@example.com"},"event_id":"e1"}"#).await;
+    assert_eq!(first["verdict"], "forward", "{first}");
+    assert_eq!(first["duplicate"], false, "{first}");
+    assert_eq!(
+        first["events"],
+        json!([{"event_name": "CompleteRegistration", "event_id": "e1", "dataset": "storefront"}])
+    );
+    // Sent again for want of an answer: the first record, and nothing new.
+    let again =
+        signup(r#"{"user_data":{"id":"666","email":"a@example.com"},"event_id":"e1"}"#).await;
+    assert_eq!((&again["duplicate"], &again["findings"]), (&json!(true), &json!([])), "{again}");
+    // A correction, and a signup that says that the person is not new.
+    assert!(signup(r#"{"user_data":{"id":"666","phone":"+919876543210"}}"#).await.is_null());
+    let not_new = r#"{"user_data":{"id":"777","is_first_time_user":false}}"#;
+    assert!(signup(not_new).await.is_null());
+    // Without an id of the sender's the same signup has the same id, which tells nobody whose.
+    let body = r#"{"user_data":{"id":"888"}}"#;
+    let (one, two) = (signup(body).await, signup(body).await);
+    assert_eq!((&one["event"], &two["duplicate"]), (&two["event"], &json!(true)));
+    // Who registered long ago is known from now on, and Meta is not told of it as news.
+    let old =
+        signup(r#"{"user_data":{"id":"999","user_created_at":"2019-05-01T08:00:00Z"}}"#).await;
+    assert_eq!((&old["verdict"], &old["reason"]), (&json!("skip"), &json!("too_old")), "{old}");
+    for wrong in [r#""event_id":[1]"#, r#""occurred_at":"soon""#] {
+        let body = format!(r#"{{"user_data":{{"id":"5"}},{wrong}}}"#);
+        assert_eq!(engine.post("/api/v1/signup", &body).await.status, 400, "{body}");
+    }
+    engine.drain().await;
+    assert_eq!(engine.arrived().len(), 2);
+    assert_eq!(engine.arrived()[0], "e1");
+}
+
+#[tokio::test]
 async fn a_character_that_no_terminal_shows_reaches_meta_like_any_other() {
     let engine = start(MAPPING).await;
     trigger(&engine, "u1", "i1").await;

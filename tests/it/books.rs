@@ -68,8 +68,8 @@ impl Ledger {
             install: None,
             first: None,
         };
-        let held = self.store.sign_up(signup, now()).await.expect("signed up");
-        held.into_iter().map(|payment| payment.id).collect()
+        let entered = self.store.sign_up(signup, now()).await.expect("signed up");
+        entered.waiting.into_iter().map(|payment| payment.id).collect()
     }
 
     async fn settle(&self, settlement: Settlement) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, Plan, purchase};
+use crate::engine::{Engine, Plan, commerce, purchase};
 
 #[tokio::test]
 async fn a_signups_device_makes_app_events() {
@@ -37,8 +37,7 @@ async fn a_signups_device_makes_app_events() {
 
 #[tokio::test]
 async fn a_national_phone_number_is_completed_with_the_mappings_country() {
-    let mapping = include_str!("../../mappings/commerce.toml")
-        .replace("[defaults]", "[defaults]\ndefault_country = \"IN\"");
+    let mapping = commerce().replace("[defaults]", "[defaults]\ndefault_country = \"IN\"");
     let engine = Plan::default().mapping(&mapping).start().await;
     let signup = r#"{"user_data":{"id":"666","phone":"098765 43210"}}"#;
     assert_eq!(engine.post("/api/v1/signup", signup).await.status, 200);
@@ -52,8 +51,8 @@ async fn a_national_phone_number_is_completed_with_the_mappings_country() {
 
 #[tokio::test]
 async fn an_event_of_a_store_may_be_delivered_for_two_months() {
-    let mapping = include_str!("../../mappings/commerce.toml")
-        .replace("action_source  = \"app\"", "action_source  = \"physical_store\"");
+    let mapping =
+        commerce().replace("action_source  = \"app\"", "action_source  = \"physical_store\"");
     let engine = Plan::default().mapping(&mapping).start().await;
     engine.sign_up("666").await;
     let day = 24 * 3_600;
@@ -74,8 +73,7 @@ async fn an_event_of_a_store_may_be_delivered_for_two_months() {
 /// must be said of it: the first finding, or the status of a refusal.
 #[tokio::test]
 async fn hostile_values_are_refused_or_found_in_bounded_time() {
-    let mapping =
-        include_str!("../../mappings/commerce.toml").replace("\"catalog\" ", "\"plain\"   ");
+    let mapping = commerce().replace("\"catalog\" ", "\"plain\"   ");
     let engine = Plan::default().mapping(&mapping).start().await;
     engine.sign_up("666").await;
     let right = [
@@ -134,8 +132,7 @@ async fn hostile_values_are_refused_or_found_in_bounded_time() {
 /// What a verdict depends on must not depend on how much else is wrong.
 #[tokio::test]
 async fn many_findings_of_one_kind_hide_no_other() {
-    let mapping = include_str!("../../mappings/commerce.toml")
-        .replace("[defaults]", "[defaults]\nchecks = { E207 = \"block\" }");
+    let mapping = commerce().replace("[defaults]", "[defaults]\nchecks = { E207 = \"block\" }");
     let engine = Plan::default().mapping(&mapping).start().await;
     engine.sign_up("666").await;
     for lines in [2, 30, 300] {

@@ -48,7 +48,7 @@ impl Program {
             "#
         );
         std::fs::write(folder.join("tillpost.toml"), config).expect("a configuration");
-        let mapping = include_str!("../../mappings/commerce.toml");
+        let mapping = crate::engine::commerce();
         std::fs::write(folder.join("commerce.toml"), mapping).expect("a mapping");
     }
 
