@@ -13,7 +13,7 @@ use super::table::{Asked, Table, table};
 use super::{Ended, Format, setup, terminal};
 use crate::config::{self, System};
 use crate::core::catalog::rate::{GOOD_PERCENT, MatchRate, Mended, RateReport};
-use crate::core::catalog::{FeedFormat, FeedReport};
+use crate::core::catalog::{FIELDS, FeedFormat, FeedReport};
 use crate::core::decide::{Case, Decision, decide};
 use crate::core::finding::Code;
 use crate::core::json;
@@ -220,9 +220,12 @@ fn rewriting(mapping: &Mapping) -> Vec<usize> {
 }
 
 fn text(report: &Report<'_>, path: &Path, rewriting: &[usize]) -> String {
-    let FeedReport { rows, products, groups, troubles } = report.feed;
+    let FeedReport { rows, products, groups, fields, troubles } = report.feed;
     let shown = path.display();
-    let mut lines = vec![format!("{shown}: products {products}, groups {groups}, rows {rows}")];
+    let mut lines = vec![
+        format!("{shown}: products {products}, groups {groups}, rows {rows}"),
+        recognised(fields),
+    ];
     for trouble in troubles {
         let at: Vec<String> = trouble.lines.iter().map(u64::to_string).collect();
         let (rows, what) = (trouble.rows, trouble.problem.says());
@@ -252,6 +255,15 @@ fn text(report: &Report<'_>, path: &Path, rewriting: &[usize]) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// Which fields of the feed are read, and which it lacks.
+fn recognised(fields: &[&str]) -> String {
+    let missing: Vec<&str> = FIELDS.into_iter().filter(|field| !fields.contains(field)).collect();
+    let listed =
+        |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let (read, missing) = (listed(fields), listed(&missing));
+    format!("  fields that are read: {read}; not in the feed: {missing}")
 }
 
 fn of_dataset(dataset: &str, rate: &RateReport, rewriting: &[usize]) -> Vec<String> {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::door::Door;
 use super::{ConfigArgument, Ended, setup, terminal};
 use crate::config::Onlooker;
+use crate::core::decide::Verdict;
 use crate::intake::import::{self, LineOutcome};
 
 /// Loads signups and payments from a file.
@@ -68,6 +69,10 @@ const REMARKS_MAX: u64 = 3;
 #[derive(Deserialize)]
 struct Line {
     outcome: String,
+    #[serde(default)]
+    verdict: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
     #[serde(default)]
     findings: Vec<Why>,
 }
@@ -181,6 +186,8 @@ struct Tally {
     /// Lines of the file so far, blank ones included: what an editor counts.
     lines: usize,
     outcomes: BTreeMap<String, u64>,
+    /// New payments that are not sent: how many, by verdict and reason.
+    unsent: BTreeMap<(String, Option<String>), u64>,
     /// Lines that were taken, with something to say about them.
     remarks: u64,
 }
@@ -190,6 +197,7 @@ impl Tally {
         let numbered = chunk.split(|byte| *byte == b'\n').zip(self.lines + 1..);
         let numbers = numbered.filter(|(line, _)| !line.trim_ascii().is_empty());
         for ((_, number), line) in numbers.zip(answers) {
+            self.note(line);
             let count = self.outcomes.entry(line.outcome.clone()).or_default();
             *count += 1;
             let is_refused = line.outcome == LineOutcome::Refused.as_str();
@@ -206,7 +214,36 @@ impl Tally {
         self.lines += lines;
     }
 
+    /// Counts why a new payment is not sent.
+    fn note(&mut self, line: &Line) {
+        let is_new = line.outcome != LineOutcome::Duplicate.as_str();
+        if let Some(verdict) = line.verdict.as_deref().filter(|_| is_new)
+            && verdict != Verdict::Forward.as_str()
+        {
+            let key = (verdict.to_owned(), line.reason.clone());
+            *self.unsent.entry(key).or_default() += 1;
+        }
+    }
+
+    /// Says why payments wait or are not sent, and what to do.
+    fn say_unsent(&self) {
+        for ((verdict, reason), count) in &self.unsent {
+            let reason = reason.as_deref();
+            let does = match (verdict.as_str(), reason) {
+                ("hold", _) => "a signup of their users releases them",
+                ("block", _) => "`tillpost decide` with the same file says why",
+                (_, Some("no_mapping")) => "the mapping file does not name their type",
+                (_, Some("too_old")) => "Meta takes no event that old",
+                (_, Some("status")) => "`statuses` of the mapping file does not name theirs",
+                _ => "the mapping file says so",
+            };
+            let words: Vec<&str> = [Some(verdict.as_str()), reason].into_iter().flatten().collect();
+            terminal::say(&format!("not sent: {count} × {}: {does}", words.join(" ")));
+        }
+    }
+
     fn print(&self, json: bool) -> Ended {
+        self.say_unsent();
         if self.remarks > REMARKS_MAX {
             terminal::say(&format!("… and {} lines more like these", self.remarks - REMARKS_MAX));
         }

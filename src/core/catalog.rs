@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use builder::{Builder, FeedReport, ID_CHARS_MAX, PRODUCTS_MAX, Problem, Row, Trouble};
+pub use builder::{Builder, FIELDS, FeedReport, ID_CHARS_MAX, PRODUCTS_MAX, Problem, Row, Trouble};
 use near::{Mend, Near, Suggestion};
 use price::Price;
 

@@ -123,6 +123,13 @@ impl Captured {
         self.verdict.get().trim_matches('"')
     }
 
+    /// Why it is not sent, as one word, where there is one.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        let reason = self.reason.as_ref()?.get().trim_matches('"');
+        (reason != "null").then_some(reason)
+    }
+
     /// The answer for a payment that was recorded just now.
     pub(super) fn recorded(payment: &Payment<'_>, decision: &str) -> Self {
         Self::of(payment, decision, true)

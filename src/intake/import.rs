@@ -35,9 +35,22 @@ closed_list! {
 pub struct Imported {
     /// What became of it.
     pub outcome: LineOutcome,
+    /// Of a payment that was recorded or waits: what becomes of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+    /// Why it is not sent, in one word; a block has its findings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Findings::is_empty")]
     pub findings: Findings,
+}
+
+impl Imported {
+    /// A line that is no payment, or was not taken.
+    fn new(outcome: LineOutcome, findings: Findings) -> Self {
+        Self { outcome, verdict: None, reason: None, findings }
+    }
 }
 
 /// Most captures in one transaction of an import.
@@ -102,9 +115,7 @@ async fn signed_up(
     line: &[u8],
 ) -> Result<Imported, StoreError> {
     match intake.sign_up(project, line).await {
-        Ok(signed_up) => {
-            Ok(Imported { outcome: LineOutcome::SignedUp, findings: signed_up.findings })
-        }
+        Ok(signed_up) => Ok(Imported::new(LineOutcome::SignedUp, signed_up.findings)),
         Err(refused) => unserved(refused),
     }
 }
@@ -125,7 +136,9 @@ async fn captured(
                     (true, true) => LineOutcome::Duplicate,
                     (false, _) => LineOutcome::Held,
                 };
-                Ok(Imported { outcome, findings: Findings::default() })
+                let verdict = Some(captured.verdict().to_owned());
+                let reason = captured.reason().map(str::to_owned);
+                Ok(Imported { outcome, verdict, reason, findings: Findings::default() })
             }
             Some(Err(refused)) => unserved(refused),
             None => Ok(without_id()),
@@ -146,15 +159,13 @@ fn without_id() -> Imported {
     let says = "payment_id is required in an import";
     let finding = Finding::in_body(Code::FieldMissing, "/payment_id", says)
         .help("give each payment an id; a second import of the file would count it twice");
-    Imported { outcome: LineOutcome::Refused, findings: Findings::from_iter([finding]) }
+    Imported::new(LineOutcome::Refused, Findings::from_iter([finding]))
 }
 
 fn unserved(refused: Refused) -> Result<Imported, StoreError> {
     match refused {
-        Refused::Body(findings) => Ok(Imported { outcome: LineOutcome::Refused, findings }),
-        Refused::NothingToRemove => {
-            Ok(Imported { outcome: LineOutcome::Refused, findings: Findings::default() })
-        }
+        Refused::Body(findings) => Ok(Imported::new(LineOutcome::Refused, findings)),
+        Refused::NothingToRemove => Ok(Imported::new(LineOutcome::Refused, Findings::default())),
         Refused::Store(error) => Err(error),
     }
 }

@@ -95,6 +95,7 @@ fn the_command_prints_the_rate_the_worst_ids_and_the_line_that_mends_them() {
     assert_eq!(output.status.code(), Some(1));
     insta::assert_snapshot!(String::from_utf8_lossy(&output.stdout), @r#"
     feed.csv: products 3, groups 1, rows 4
+      fields that are read: id, item_group_id, price; not in the feed: sale_price
       rows that have an `id` that an earlier row has: 1, first in line 4
         help: give every product an id of its own; the first row counts here
       rows that have a `price` that cannot be read: 1, first in line 6

@@ -670,7 +670,15 @@ fn replay_shows_what_an_edit_would_send_and_then_sends_it() {
 {"user_id":"u1","payment_id":"b","amount":5,"type":"RECURRING","status":"PAYMENT_FAILED"}
 {"user_id":"u2","payment_id":"c","amount":5,"type":"WALLET_TOPUP"}
 {"user_id":"u2","payment_id":"d","amount":5,"type":"ONE_TIME"}"#;
-    assert_eq!(printed(folder.path(), &["import", "-"], lines).code, Some(0));
+    // Looking for what could be sent makes no database.
+    let nothing = printed(folder.path(), &["replay"], "");
+    assert_eq!(nothing.code, Some(2), "{}", nothing.data);
+    assert!(nothing.words.contains("so there is nothing to replay"), "{}", nothing.words);
+    assert!(!folder.path().join("tillpost-data").exists());
+    let imported = printed(folder.path(), &["import", "-"], lines);
+    assert_eq!((imported.code, imported.data.as_str()), (Some(0), "4 recorded\n"));
+    let says = "not sent: 3 × skip no_mapping: the mapping file does not name their type";
+    assert!(imported.words.contains(says), "{}", imported.words);
 
     write("m.toml", &format!("{mapping}RECURRING = \"Subscribe\"\n"));
     // The time of arrival is today's; the rest is always the same.

@@ -54,7 +54,12 @@ pub(super) fn read(
         match &columns {
             // A template's comments may be quoted.
             None if bare(record.get(0).unwrap_or_default()).starts_with(b"#") => {}
-            None => columns = Some(Columns::of(&record)),
+            None => {
+                let found = Columns::of(&record);
+                let Columns { id, group, price, sale_price } = &found;
+                builder.has_fields([id, group, price, sale_price].map(Option::is_some));
+                columns = Some(found);
+            }
             Some(_) if record.iter().all(|value| value.trim_ascii().is_empty()) => {}
             Some(columns) => match columns.row(&record) {
                 Some(row) => builder.add(line, row),

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::*;
-use crate::core::catalog::Problem;
+use crate::core::catalog::{FIELDS, Problem};
 use crate::core::meta::ContentType;
 
 #[derive(Debug)]
@@ -77,6 +77,7 @@ fn every_format_of_metas_gives_the_same_catalogue() {
         let (catalog, report) = read_as(name, bytes, format).expect(name);
         assert_eq!((report.rows, report.products, report.groups), (2, 2, 1), "{name} {report:?}");
         assert!(report.troubles.is_empty(), "{name} {report:?}");
+        assert_eq!(report.fields, FIELDS, "{name}");
         assert!(catalog.has(Some(ContentType::ProductGroup), "shirt"), "{name}");
         let price = |price: Option<crate::core::catalog::price::Price>| {
             price.map(|price| price.amount.decimal().normalize().to_string())

@@ -15,13 +15,10 @@ use quick_xml::events::{BytesRef, Event};
 
 use super::meter::Meter;
 use super::{FeedError, NAME_BYTES_MAX, XML_DEPTH_MAX};
-use crate::core::catalog::{Builder, Row};
+use crate::core::catalog::{Builder, FIELDS, Row};
 
 /// Longest text that is kept of a field, in bytes: longer ones are too long for what they are.
 const TEXT_BYTES_MAX: usize = 1_000;
-
-/// The fields that are kept, in the order of [`Item`].
-const FIELDS: [&str; 4] = ["id", "item_group_id", "price", "sale_price"];
 
 pub(super) fn read(
     feed: impl BufRead,
@@ -159,6 +156,7 @@ impl Item {
     }
 
     fn hand_over(&mut self, builder: &mut Builder) {
+        builder.has_fields(self.texts.each_ref().map(Option::is_some));
         let [id, group, price, sale_price] = &self.texts;
         let text = |field: &'_ Option<(String, bool)>| {
             field.as_ref().map(|(text, _)| text.clone()).unwrap_or_default()

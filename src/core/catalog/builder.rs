@@ -20,6 +20,9 @@ pub const PRODUCTS_MAX: usize = 500_000;
 /// Meta, "Catalog fields", `id` and `item_group_id`: at most 100 characters.
 pub const ID_CHARS_MAX: usize = 100;
 
+/// The fields that are read of a feed.
+pub const FIELDS: [&str; 4] = ["id", "item_group_id", "price", "sale_price"];
+
 /// How many lines a report names of each trouble.
 const LINES_SHOWN: usize = 3;
 
@@ -111,6 +114,8 @@ pub struct FeedReport {
     pub products: usize,
     /// How many groups of variants.
     pub groups: usize,
+    /// Which of [`FIELDS`] it has: its columns, or the elements of its products.
+    pub fields: Vec<&'static str>,
     /// What is wrong with rows, in the order of [`Problem`].
     pub troubles: Vec<Trouble>,
 }
@@ -121,6 +126,7 @@ pub struct Builder {
     products: BTreeMap<Arc<str>, Prices>,
     groups: BTreeSet<Arc<str>>,
     rows: u64,
+    has_field: [bool; FIELDS.len()],
     troubles: BTreeMap<Problem, Trouble>,
 }
 
@@ -148,6 +154,13 @@ impl Builder {
         self.group(line, row.group.trim());
     }
 
+    /// Takes note of which of [`FIELDS`] a head or a product has.
+    pub fn has_fields(&mut self, has: [bool; FIELDS.len()]) {
+        for (known, has) in self.has_field.iter_mut().zip(has) {
+            *known |= has;
+        }
+    }
+
     /// Counts a row that cannot even be read.
     pub fn unreadable(&mut self, line: u64) {
         self.rows += 1;
@@ -158,8 +171,10 @@ impl Builder {
     #[must_use]
     pub fn finish(self) -> (Catalog, FeedReport) {
         let catalog = Catalog::of(self.products, self.groups);
+        let fields = FIELDS.into_iter().zip(self.has_field);
         let report = FeedReport {
             rows: self.rows,
+            fields: fields.filter_map(|(field, has)| has.then_some(field)).collect(),
             products: catalog.products(),
             groups: catalog.groups(),
             troubles: self.troubles.into_values().collect(),

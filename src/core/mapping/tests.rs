@@ -198,6 +198,20 @@ fn a_custom_name_is_nobody_elses() {
 }
 
 #[test]
+fn a_name_from_elsewhere_is_translated() {
+    for (name, help) in [
+        ("checkout", "Meta calls it `InitiateCheckout`; "),
+        ("Sign up", "Meta calls it `CompleteRegistration`; "),
+        ("add to cart", "did you mean `AddToCart`? "),
+        ("WalletTopup", "for an event of your own write "),
+    ] {
+        let (_, findings) = compile(&format!("{HEAD}DEFAULT = \"{name}\"\n"), Datasets::Any);
+        let said = findings.iter().find_map(|finding| finding.help.clone()).unwrap_or_default();
+        assert!(said.starts_with(help), "{name}: {said}");
+    }
+}
+
+#[test]
 fn a_custom_name_has_a_limit() {
     for (chars, expected) in [(50, vec![]), (51, vec![(Code::MappingEvent, 5, 21)])] {
         let name = "é".repeat(chars);

@@ -86,7 +86,71 @@ const APP_NAMES: [(&str, StandardEvent); 8] = [
     ("fb_mobile_content_view", StandardEvent::ViewContent),
 ];
 
+/// What other tools and plain words call the standard events, in small letters and digits alone.
+///
+/// # Source
+/// Google, "Recommended events" of Analytics 4 (`begin_checkout`, `view_item`, `sign_up` …) and
+/// Segment, "Ecommerce Spec" (`Order Completed`, `Product Added` …). The plain words are ours.
+const SYNONYMS: [(StandardEvent, &[&str]); 16] = [
+    (StandardEvent::AddPaymentInfo, &["paymentinfo", "paymentinfoentered", "addcard"]),
+    (
+        StandardEvent::AddToCart,
+        &["cart", "basket", "addtobasket", "addtobag", "productadded", "itemadded"],
+    ),
+    (
+        StandardEvent::AddToWishlist,
+        &["wishlist", "favorite", "favourite", "productaddedtowishlist"],
+    ),
+    (
+        StandardEvent::CompleteRegistration,
+        &["signup", "signedup", "register", "registered", "registration", "accountcreated"],
+    ),
+    (StandardEvent::Contact, &["contactus", "contacted"]),
+    (StandardEvent::Donate, &["donation", "donated"]),
+    (StandardEvent::FindLocation, &["storelocator", "findstore"]),
+    (
+        StandardEvent::InitiateCheckout,
+        &["checkout", "begincheckout", "startcheckout", "checkoutstarted"],
+    ),
+    (StandardEvent::Lead, &["generatelead", "prospect"]),
+    (StandardEvent::PageView, &["page", "viewpage", "pageviewed"]),
+    (
+        StandardEvent::Purchase,
+        &[
+            "order",
+            "ordered",
+            "ordercompleted",
+            "orderplaced",
+            "placeorder",
+            "sale",
+            "sold",
+            "buy",
+            "bought",
+            "payment",
+            "paid",
+            "transaction",
+        ],
+    ),
+    (StandardEvent::Schedule, &["booking", "book", "appointment"]),
+    (StandardEvent::StartTrial, &["trial", "freetrial", "trialstarted"]),
+    (StandardEvent::SubmitApplication, &["application", "apply", "applied"]),
+    (StandardEvent::Subscribe, &["subscription", "subscribed", "newsubscription"]),
+    (
+        StandardEvent::ViewContent,
+        &["view", "viewitem", "viewproduct", "productview", "productviewed", "itemviewed"],
+    ),
+];
+
 impl StandardEvent {
+    /// The standard event that other tools, or plain words, call so: `checkout`, `Sign up`.
+    #[must_use]
+    pub fn known_elsewhere_as(name: &str) -> Option<Self> {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        let word: String = letters.flat_map(char::to_lowercase).collect();
+        let found = SYNONYMS.iter().find(|(_, words)| words.contains(&word.as_str()));
+        found.map(|(event, _)| *event)
+    }
+
     /// The standard event that `name` was probably meant to be: the same but for a few letters, or
     /// its name in the app SDKs. Through the Conversions API, Meta's samples use the web's names.
     #[must_use]
@@ -119,5 +183,44 @@ impl EventName {
 impl serde::Serialize for EventName {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_call_an_event_is_known() {
+        for (name, expected) in [
+            ("checkout", Some(StandardEvent::InitiateCheckout)),
+            ("begin_checkout", Some(StandardEvent::InitiateCheckout)),
+            ("sign up", Some(StandardEvent::CompleteRegistration)),
+            ("Sign-Up", Some(StandardEvent::CompleteRegistration)),
+            ("order", Some(StandardEvent::Purchase)),
+            ("Order Completed", Some(StandardEvent::Purchase)),
+            ("view_item", Some(StandardEvent::ViewContent)),
+            ("WalletTopup", None),
+            ("", None),
+            ("…", None),
+        ] {
+            assert_eq!(StandardEvent::known_elsewhere_as(name), expected, "{name}");
+        }
+        for name in ["add to cart", "add_to_cart", "initiate checkout", "complete registration"] {
+            let meant = StandardEvent::meant_by(name).expect(name);
+            let spelt = name.replace([' ', '_'], "");
+            assert_eq!(meant.as_str().to_lowercase(), spelt, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_word_means_two_events_or_is_spelt_as_one() {
+        let words: Vec<&str> = SYNONYMS.iter().flat_map(|(_, words)| *words).copied().collect();
+        for (at, word) in words.iter().enumerate() {
+            assert!(!words[..at].contains(word), "{word}");
+            assert!(word.chars().all(|c| c.is_ascii_lowercase()), "{word}");
+            let named = StandardEvent::words().find(|name| name.to_lowercase() == *word);
+            assert_eq!(named, None, "{word}");
+        }
     }
 }

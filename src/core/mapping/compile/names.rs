@@ -12,12 +12,17 @@ impl Compiler<'_> {
         let found = StandardEvent::read(name.value).map(EventName::Standard);
         if found.is_none() {
             let says = format!("`{}` is not one of Meta's standard events", name.value);
-            let help = match StandardEvent::meant_by(name.value) {
-                Some(near) => format!("did you mean `{near}`? Names are case-sensitive at Meta"),
-                None => format!(
-                    r#"for an event of your own write {{ event = "{}", custom_event = true }}"#,
-                    name.value
-                ),
+            let own = format!(
+                r#"for an event of your own write {{ event = "{}", custom_event = true }}"#,
+                name.value
+            );
+            let elsewhere = StandardEvent::known_elsewhere_as(name.value);
+            let help = match (elsewhere, StandardEvent::meant_by(name.value)) {
+                (Some(event), _) => format!("Meta calls it `{event}`; {own}"),
+                (None, Some(near)) => {
+                    format!("did you mean `{near}`? Names are case-sensitive at Meta")
+                }
+                (None, None) => own,
             };
             let at = At::Span(name.span.clone());
             self.findings.push(Finding::new(Code::MappingEvent, at, says).help(help));
