@@ -12,7 +12,7 @@ pub mod difference;
 pub mod event_fields;
 pub mod faurya;
 pub mod install;
-mod misplaced;
+pub mod misplaced;
 pub mod occasion;
 pub mod personal;
 pub mod reader;

@@ -31,6 +31,7 @@ mod mappings;
 mod model;
 mod mutated_mappings;
 mod mutations;
+mod pages;
 mod patience;
 mod reloading;
 mod removal;
