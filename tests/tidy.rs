@@ -150,9 +150,8 @@ fn every_module_says_what_it_is_for() {
 }
 
 fn sources_of_examples() -> Vec<Source> {
-    let path = "examples/load.rs".to_owned();
-    let text = read(&path);
-    vec![Source { path, text }]
+    let paths = ["examples/load.rs", "examples/sender.rs"].map(str::to_owned);
+    paths.into_iter().map(|path| Source { text: read(&path), path }).collect()
 }
 
 #[test]
