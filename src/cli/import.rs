@@ -21,7 +21,9 @@ use crate::intake::import::{self, LineOutcome};
 ///
 /// One JSON object a line: the body of a signup or of a capture. The same rules as the API, but
 /// that each payment needs a `payment_id`: so a second import of the same file changes nothing, and
-/// an interrupted one is simply run again.
+/// an interrupted one is simply run again. Give signups of users whom you have already their
+/// `user_created_at`, or `"is_first_time_user": false`: where the mapping file binds `signup`, Meta is
+/// told of each new one.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Example:\n  tillpost import payments.ndjson")]
 pub(super) struct Arguments {

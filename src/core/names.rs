@@ -99,6 +99,13 @@ pub fn counted(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
+/// A name as a sentence mentions one of its kind: "a Purchase", "an order".
+#[must_use]
+pub fn with_article(name: &str) -> String {
+    let is_vowel = name.starts_with(['A', 'E', 'I', 'O', 'a', 'e', 'i', 'o']);
+    format!("{} {name}", if is_vowel { "an" } else { "a" })
+}
+
 /// The words as a sentence lists them: "`a`, `b` or `c`".
 pub fn one_of<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
@@ -139,6 +146,18 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(suggestion(wrong, known), expected, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_its_article() {
+        for (name, expected) in [
+            ("Purchase", "a Purchase"),
+            ("AddToCart", "an AddToCart"),
+            ("InitiateCheckout", "an InitiateCheckout"),
+            ("", "a "),
+        ] {
+            assert_eq!(with_article(name), expected);
         }
     }
 

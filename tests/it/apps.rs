@@ -203,7 +203,8 @@ async fn signup_and_first_open_are_events_where_the_mapping_binds_them() {
 #[tokio::test]
 async fn the_shipped_mapping_registers_each_person_once() {
     let shipped = include_str!("../../mappings/commerce.toml");
-    let engine = Plan::default().mapping(shipped).start().await;
+    let lines = "site_key = { env = \"STORY_SITE_KEY\" }";
+    let engine = Plan::default().project(lines).mapping(shipped).start().await;
     let signup = async |body: &str| {
         let answer = engine.post("/api/v1/signup", body).await;
         assert_eq!(answer.status, 200, "{body}: {}", answer.body);
@@ -225,6 +226,11 @@ async fn the_shipped_mapping_registers_each_person_once() {
     assert!(signup(r#"{"user_data":{"id":"666","phone":"+919876543210"}}"#).await.is_null());
     let not_new = r#"{"user_data":{"id":"777","is_first_time_user":false}}"#;
     assert!(signup(not_new).await.is_null());
+    // Nor is a visitor who was known before.
+    let site = [("authorization", "Bearer story_site_key")];
+    let visitor = r#"{"faurya_visitor_id":"v1"}"#;
+    assert_eq!(engine.post_with("/api/v1/visitors", visitor, &site).await.status, 200);
+    assert!(signup(r#"{"user_data":{"id":"v1"}}"#).await.is_null());
     // Without an id of the sender's the same signup has the same id, which tells nobody whose.
     let body = r#"{"user_data":{"id":"888"}}"#;
     let (one, two) = (signup(body).await, signup(body).await);

@@ -13,6 +13,7 @@
 
 use super::Evidence;
 use crate::core::finding::{Code, Finding};
+use crate::core::names::with_article;
 
 pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
     let money = value(evidence).into_iter().chain(currency(evidence));
@@ -29,7 +30,10 @@ fn value(evidence: Evidence<'_>) -> Option<Finding> {
     if !wanted || custom_data.value.is_some() {
         return None;
     }
-    let says = format!("a {} needs a value, and the sources of the rule have none", event.as_str());
+    let says = format!(
+        "{} needs a value, and the sources of the rule have none",
+        with_article(event.as_str())
+    );
     let finding = Finding::in_body(Code::ValueMissing, "/event_data/value", says);
     Some(finding.help(r#"add "amount" to the sources of `value` in the mapping file"#))
 }
@@ -42,7 +46,7 @@ fn currency(evidence: Evidence<'_>) -> Option<Finding> {
     if !wanted || custom_data.currency.is_some() || sent.is_unreadable("currency") {
         return None;
     }
-    let says = format!("a {} with a value needs `currency`", event.as_str());
+    let says = format!("{} with a value needs `currency`", with_article(event.as_str()));
     Some(Finding::in_body(Code::CurrencyMissing, "/event_data/currency", says).help(
         "send three letters such as INR, or set `currency` under [defaults] of the mapping file",
     ))
@@ -119,7 +123,8 @@ fn commerce(evidence: Evidence<'_>) -> Vec<Finding> {
     lacks
         .filter(|lack| !lack.sources.iter().any(|key| evidence.sent.is_unreadable(key)))
         .map(|lack| {
-            let says = format!("a {event} for the catalogue needs `{}`", lack.key);
+            let event = with_article(event.as_str());
+            let says = format!("{event} for the catalogue needs `{}`", lack.key);
             let finding = Finding::in_body(lack.code, format!("/event_data/{}", lack.key), says);
             finding.weighing(evidence.for_catalog(lack.code)).help(lack.help)
         })
