@@ -106,6 +106,7 @@ impl Desk {
                 key: store.project(&project.name).await?,
                 server_keys: project.server_keys.clone(),
                 client_tokens: project.client_tokens.clone(),
+                client_signing: project.client_signing.clone(),
                 mapping,
                 users: project.users,
                 currency: project.currency,

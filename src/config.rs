@@ -25,6 +25,7 @@ pub use world::{FeedStamp, Onlooker, System, World};
 
 use crate::core::finding::render::{self, Colour, Source};
 use crate::core::finding::{Code, Finding, Findings, Severity};
+use crate::core::key::KeyDigest;
 use crate::core::mapping::{DatasetName, Mapping};
 use crate::core::money::Currency;
 use crate::core::webhook::Provider;
@@ -62,9 +63,11 @@ pub struct Project {
     pub name: String,
     /// The keys of its servers (header `linkrunner-key`). Several may be valid at once, so that
     /// one can be replaced.
-    pub server_keys: Vec<SecretString>,
+    pub server_keys: Vec<KeyDigest>,
     /// The tokens that its apps send along; several may be valid at once.
-    pub client_tokens: Vec<SecretString>,
+    pub client_tokens: Vec<KeyDigest>,
+    /// With what its apps sign, where they must.
+    pub client_signing: Vec<SigningKey>,
     /// Its mapping file.
     pub mapping_path: PathBuf,
     /// The same, compiled.
@@ -90,11 +93,20 @@ pub struct Project {
 #[derive(Debug, Clone, Default)]
 pub struct Site {
     /// The keys of its servers (`Authorization: Bearer`); several may be valid at once.
-    pub keys: Vec<SecretString>,
+    pub keys: Vec<KeyDigest>,
     /// Whether it is gone: its keys are known, and nothing is taken for it.
     pub closed: bool,
     /// Most payments of a calendar month; no limit unless set.
     pub max_payments_per_month: Option<u32>,
+}
+
+/// With what an app signs its requests: one of `client_signing`.
+#[derive(Debug, Clone)]
+pub struct SigningKey {
+    /// The name of the secret, which the app sends along.
+    pub id: String,
+    /// The secret.
+    pub secret: SecretString,
 }
 
 crate::core::names::closed_list! {

@@ -3,6 +3,7 @@
 mod dataset;
 pub(super) mod mapping_file;
 mod secret;
+mod signing;
 mod webhooks;
 
 use std::collections::BTreeSet;
@@ -10,12 +11,12 @@ use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
-use secrecy::{ExposeSecret as _, SecretString};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{Config, FileReport, Http, Project, Report, Site, Users, World, limits};
 use crate::core::finding::{At, Code, Finding, Findings};
+use crate::core::key::KeyDigest;
 use crate::core::mapping::{DatasetName, Datasets, Mapping};
 use crate::core::money::Currency;
 use crate::core::toml_reader::{Codes, Placed, Table, kind, parse, settled};
@@ -182,13 +183,14 @@ impl Reader<'_> {
         names: &BTreeSet<DatasetName>,
     ) -> Option<Project> {
         let name = self.required(&mut table, "name", "name = \"shop\"");
-        let server_keys = self.secrets(&mut table, "server_key");
+        let server_keys = self.keys(&mut table, "server_key");
         if server_keys.is_none() {
             let help = "write `server_key = { env = \"SHOP_SERVER_KEY\" }`";
             table.missing("server_key", help, &mut self.findings);
         }
         let site = self.site(&mut table);
-        let client_tokens = self.secrets(&mut table, "client_token").unwrap_or_default();
+        let client_tokens = self.keys(&mut table, "client_token").unwrap_or_default();
+        let client_signing = self.client_signing(&mut table);
         let mapping = self.mapping(&mut table, names);
         let users = table.word("users", Users::ALL, Users::as_str, &mut self.findings);
         let currency = self.currency(&mut table);
@@ -202,6 +204,7 @@ impl Reader<'_> {
             name: name?.value,
             server_keys: server_keys?,
             client_tokens,
+            client_signing,
             mapping_path,
             mapping,
             users: users.map_or(Users::Known, |word| word.value),
@@ -215,7 +218,7 @@ impl Reader<'_> {
     }
 
     fn site(&mut self, table: &mut Table<'_, '_>) -> Site {
-        let keys = self.secrets(table, "site_key").unwrap_or_default();
+        let keys = self.keys(table, "site_key").unwrap_or_default();
         let closed = table.boolean("closed", &mut self.findings);
         let limit = self.number(table, "max_payments_per_month", limits::PER_MONTH);
         Site {
@@ -260,18 +263,22 @@ impl Reader<'_> {
 
     /// Two projects with one key: nobody could say whose payment it is.
     fn no_key_twice(&mut self, projects: &[Project]) {
-        let server_keys: fn(&Project) -> &[SecretString] = |project| &project.server_keys;
-        for (what, keys) in [("server key", server_keys), ("site key", |other| &other.site.keys)] {
-            let mut seen: Vec<(&str, &str)> = Vec::new();
+        let server_keys: fn(&Project) -> &[KeyDigest] = |project| &project.server_keys;
+        for (what, keys) in [
+            ("server key", server_keys),
+            ("site key", |other| &other.site.keys),
+            ("client token", |other| &other.client_tokens),
+        ] {
+            let mut seen: Vec<(&KeyDigest, &str)> = Vec::new();
             for (project, key) in projects.iter().flat_map(|p| keys(p).iter().map(move |k| (p, k)))
             {
-                match seen.iter().find(|(known, _)| *known == key.expose_secret()) {
+                match seen.iter().find(|(known, _)| known.is(key)) {
                     Some((_, other)) if *other != project.name => {
                         let says = format!("`{other}` and `{}` have the same {what}", project.name);
                         self.findings.push(Finding::new(Code::ConfigTwice, At::Span(0..0), says));
                     }
                     Some(_) => {}
-                    None => seen.push((key.expose_secret(), &project.name)),
+                    None => seen.push((key, &project.name)),
                 }
             }
         }

@@ -80,6 +80,12 @@ fn project() -> Schema {
         ("site_key", secrets(false).says("Where the key of its websites is (`Authorization: Bearer`).")),
         ("client_token", secrets(false).says("Where the token of its mobile apps is.")),
         (
+            "client_signing",
+            Schema::one_or_many(signing()).says(
+                "With what its mobile apps sign; without it they need not. A list of several while one is replaced.",
+            ),
+        ),
+        (
             "mapping",
             example(Schema::text(), "mappings/commerce.toml").says("The path of its mapping file. Required."),
         ),
@@ -119,6 +125,18 @@ fn project() -> Schema {
     ])
     .required(&["name", "server_key", "mapping"])
     .says("One project: its keys, its mapping file, its users.")
+}
+
+fn signing() -> Schema {
+    Schema::table([
+        (
+            "key_id",
+            example(Schema::text(), "app-1")
+                .says("The name of the secret, which the app sends along. Required."),
+        ),
+        ("secret", secrets(true).says("Where the signing secret is. Required.")),
+    ])
+    .required(&["key_id", "secret"])
 }
 
 fn webhooks() -> Schema {

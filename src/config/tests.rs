@@ -85,7 +85,7 @@ fn a_short_file_is_completed_with_defaults() {
     assert_eq!(config.store, Path::new("/etc/tillpost-data/tillpost.db"));
     let project = &config.projects[0];
     assert_eq!((project.users, project.hold_days, project.currency), (Users::Known, 7, None));
-    assert_eq!(project.server_keys[0].expose_secret(), "canary-key");
+    assert!(project.server_keys[0].is(&KeyDigest::of(b"canary-key")));
     let (name, dataset) = config.datasets.iter().next().expect("a dataset");
     assert_eq!((name.as_str(), dataset.id.as_str()), ("storefront", "1234567890"));
     assert_eq!(
@@ -113,6 +113,64 @@ fn secrets_of_webhooks_are_kept_by_provider() {
         (r#"webhooks = { stripe = { env = "NOWHERE" } }"#, vec![(Code::ConfigSecret, 8, 23)]),
     ] {
         assert_eq!(found(&format!("{DATASET}{PROJECT}{line}")), expected, "{line}");
+    }
+}
+
+#[test]
+fn several_keys_are_valid_at_once_and_only_their_digests_are_kept() {
+    let several = PROJECT.replace(r#"{ env = "KEY" }"#, r#"[{ env = "KEY" }, { env = "KEY2" }]"#);
+    let (config, _) = loaded(&format!("{DATASET}{several}site_key = {{ file = \"token\" }}"));
+    let project = &config.expect("a configuration").projects[0];
+    let is_key = |keys: &[KeyDigest], text: &str| {
+        keys.iter().any(|key| key.is(&KeyDigest::of(text.as_bytes())))
+    };
+    for (text, server, site) in [
+        ("canary-key", true, false),
+        ("canary-key-2", true, false),
+        ("canary-of-a-file", false, true),
+        ("canary", false, false),
+    ] {
+        let found = (is_key(&project.server_keys, text), is_key(&project.site.keys, text));
+        assert_eq!(found, (server, site), "{text}");
+    }
+    // Nobody could say whose call it is.
+    let other = PROJECT.replace("shop", "other").replace("KEY", "KEY2");
+    let token = r#"client_token = { env = "TOKEN" }"#;
+    let twice = format!("{DATASET}{PROJECT}{token}\n{other}{token}");
+    assert_eq!(found(&twice), [(Code::ConfigTwice, 1, 1)]);
+}
+
+#[test]
+fn what_apps_sign_with_has_a_name_and_a_secret() {
+    let signing = |text: &str| format!("{DATASET}{PROJECT}client_signing = {text}");
+    for (text, ids) in [
+        (r#"{ key_id = "a", secret = { env = "KEY2" } }"#, vec!["a"]),
+        (r#"{ key_id = "a", secret = [{ env = "KEY" }, { env = "KEY2" }] }"#, vec!["a", "a"]),
+        (
+            r#"[{ key_id = "a", secret = { env = "KEY" } }, { key_id = "b", secret = { file = "token" } }]"#,
+            vec!["a", "b"],
+        ),
+        ("[]", vec![]),
+    ] {
+        let (config, _) = loaded(&signing(text));
+        let keys = &config.expect(text).projects[0].client_signing;
+        assert_eq!(keys.iter().map(|key| key.id.as_str()).collect::<Vec<_>>(), ids, "{text}");
+        let secrets = keys.iter().map(|key| key.secret.expose_secret());
+        assert!(secrets.into_iter().all(|secret| secret.starts_with("canary-")), "{text}");
+    }
+    for (text, expected) in [
+        ("5", vec![(Code::ConfigKind, 8, 18)]),
+        (r#"{ key_id = "a" }"#, vec![(Code::ConfigMissing, 8, 18)]),
+        (r#"{ secret = { env = "KEY" } }"#, vec![(Code::ConfigMissing, 8, 18)]),
+        (r#"{ key_id = 5, secret = { env = "KEY" } }"#, vec![(Code::ConfigKind, 8, 29)]),
+        (r#"{ key_id = "a", secret = "open" }"#, vec![(Code::ConfigKind, 8, 43)]),
+        (r#"{ key_id = "a", secret = { env = "EMPTY" } }"#, vec![(Code::ConfigSecret, 8, 43)]),
+        (
+            r#"{ keyid = "a", key_id = "a", secret = { env = "KEY" } }"#,
+            vec![(Code::ConfigKey, 8, 20)],
+        ),
+    ] {
+        assert_eq!(found(&signing(text)), expected, "{text}");
     }
 }
 

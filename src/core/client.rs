@@ -6,10 +6,16 @@
 //!
 //! Source: reference/payment-apis.md 2.1 to 2.4; rows SDK-1 to SDK-8.
 
+pub mod signature;
+
 use std::borrow::Cow;
 
+use super::finding::{Code, Finding, Findings};
 use super::json::{self, Json};
 use super::payment::{InstallId, UserId};
+
+/// Hex digits of SHA-256, with which the SDKs hash.
+const DIGEST_DIGITS: usize = 64;
 
 /// A body of an SDK.
 #[derive(Debug)]
@@ -66,6 +72,27 @@ impl<'a> ClientBody<'a> {
         format!("{{{}}}", members.join(","))
     }
 
+    /// What there is to doubt about the person: digests. The SDKs hash a text as it was written, and
+    /// Meta one that was normalised, so that a capital or a missing country code makes another.
+    #[must_use]
+    pub fn doubts(&self) -> Findings {
+        let person = json::get(&self.fields, "user_data").and_then(json::fields);
+        let digest = |value: &Json<'_>| {
+            let text = json::text(value).map(str::trim).unwrap_or_default();
+            text.len() == DIGEST_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        let hashed =
+            person.into_iter().flatten().filter(|(key, value)| key != "id" && digest(value));
+        hashed
+            .map(|(key, _)| {
+                let says =
+                    format!("`{key}` came as a digest, which may be of a text as it was typed");
+                Finding::in_body(Code::UserFieldCaution, format!("/user_data/{key}"), says)
+                    .help("switch the SDK's hashing off: the value is normalised and hashed here")
+            })
+            .collect()
+    }
+
     fn text(&self, key: &str) -> Option<&str> {
         json::get(&self.fields, key).and_then(json::text).map(str::trim).filter(|t| !t.is_empty())
     }
@@ -106,6 +133,21 @@ mod tests {
             (r#"{"device_data":null,"data":{}}"#, None, r#"{"device_data":null}"#),
         ] {
             assert_eq!(body(sent).for_server(user), expected, "{sent}");
+        }
+    }
+
+    #[test]
+    fn digests_of_a_person_are_doubted_and_not_quoted() {
+        let digest = "aB".repeat(32);
+        for (person, expected) in [
+            (format!(r#"{{"id":"{digest}x","email":"{digest}","phone":" {digest} "}}"#), 2),
+            (format!(r#"{{"email":"{}","name":"a","phone":7}}"#, &digest[1..]), 0),
+            ("null".to_owned(), 0),
+        ] {
+            let found = body(&format!(r#"{{"user_data":{person}}}"#)).doubts();
+            let codes = found.iter().filter(|finding| finding.code == Code::UserFieldCaution);
+            assert_eq!(codes.count(), expected, "{person}");
+            assert!(!format!("{found:?}").contains(&digest), "{found:?}");
         }
     }
 

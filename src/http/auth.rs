@@ -1,19 +1,18 @@
 //! Who is calling: from the key of a server or a site, or the token of an app, to its project.
 //!
-//! Keys are kept as SHA-256 digests and compared in constant time, every one of them on every
-//! call, so that neither memory nor timing tells a key. A caller is known before its body is read.
+//! Keys are known by their digests alone (`core::key`) and compared in constant time, every one of
+//! them on every call, so that neither memory nor timing tells a key. A caller is known before its
+//! body is read.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use governor::{Quota, RateLimiter};
-use secrecy::ExposeSecret as _;
-use sha2::{Digest as _, Sha256};
-use subtle::{Choice, ConstantTimeEq as _};
 
 use super::{Api, answer, faurya};
 use crate::clock::Clock;
+use crate::core::key::KeyDigest;
 use crate::intake::Project;
 
 type Limiter = RateLimiter<
@@ -44,7 +43,7 @@ enum Door {
 #[derive(Debug)]
 struct Key {
     door: Door,
-    digest: [u8; 32],
+    digest: KeyDigest,
     /// Index of the project.
     project: usize,
     limiter: Option<Limiter>,
@@ -87,7 +86,7 @@ impl Keyring {
             let of_apps = project.client_tokens.iter().filter(|_| !project.site.closed);
             let of_apps = of_apps.map(|key| (Door::App, key));
             for (door, key) in of_servers.chain(of_sites).chain(of_apps) {
-                let digest = digest(key.expose_secret().as_bytes());
+                let digest = *key;
                 let rate = project.max_requests_per_second.and_then(std::num::NonZeroU32::new);
                 let limiter = rate.map(|rate| {
                     RateLimiter::direct_with_clock(Quota::per_second(rate), clock.clone())
@@ -102,7 +101,7 @@ impl Keyring {
     fn let_in(&self, door: Door, given: Option<&[u8]>) -> Result<usize, TurnedAway> {
         let given = given.map(<[u8]>::trim_ascii).filter(|key| !key.is_empty());
         let given = given.ok_or(TurnedAway::Missing)?;
-        let key = self.key(door, &digest(given)).ok_or(TurnedAway::Wrong)?;
+        let key = self.key(door, &KeyDigest::of(given)).ok_or(TurnedAway::Wrong)?;
         if let Some(Err(early)) = key.limiter.as_ref().map(RateLimiter::check) {
             let wait = early.wait_time_from(governor::clock::Clock::now(&self.clock));
             return Err(TurnedAway::TooOften(wait.as_secs() + 1));
@@ -125,11 +124,10 @@ impl Keyring {
     }
 
     /// Looks at every key, whether or not an earlier one matched.
-    fn key(&self, door: Door, given: &[u8; 32]) -> Option<&Key> {
+    fn key(&self, door: Door, given: &KeyDigest) -> Option<&Key> {
         let mut found = None;
         for key in &self.keys {
-            let equal: Choice = key.digest.ct_eq(given);
-            if bool::from(equal) && key.door == door {
+            if key.digest.is(given) && key.door == door {
                 found = Some(key);
             }
         }
@@ -173,8 +171,4 @@ impl FromRequestParts<Api> for SiteCaller {
 fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     let (scheme, rest) = value.as_bytes().split_at_checked(b"Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then_some(rest)
-}
-
-fn digest(key: &[u8]) -> [u8; 32] {
-    Sha256::digest(key).into()
 }

@@ -8,27 +8,29 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::linkrunner::{Body, event_captured, payment_captured};
 use super::{Api, BODY_BYTES_MAX, answer};
-use crate::core::client::ClientBody;
+use crate::core::client::{ClientBody, signature};
 use crate::core::json;
 use crate::core::payment::CaptureKind;
+use crate::core::time::Timestamp;
 use crate::intake::Project;
 
 /// What a refusal before `intake` is answered.
 type Early = Box<Response>;
 
 /// `POST /api/client/init`: an app was opened. There is no campaign to tell of.
-pub(super) async fn init(State(api): State<Api>, body: Body) -> Response {
+pub(super) async fn init(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
     let bytes = match bytes(body) {
         Ok(bytes) => bytes,
         Err(early) => return *early,
     };
-    let (project, body) = match caller(&api, &bytes) {
+    let (project, body) = match caller(&api, &headers, &bytes) {
         Ok(caller) => caller,
         Err(early) => return *early,
     };
@@ -47,13 +49,13 @@ pub(super) async fn init(State(api): State<Api>, body: Body) -> Response {
 }
 
 /// `POST /api/client/trigger` and `/set-user-data`: a signup, or what it did not know yet.
-pub(super) async fn sign_up(State(api): State<Api>, body: Body) -> Response {
+pub(super) async fn sign_up(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
     let bytes = match bytes(body) {
         Ok(bytes) => bytes,
         Err(early) => return *early,
     };
-    let (project, body) = match caller(&api, &bytes) {
-        Ok((project, body)) => (project.clone(), body.for_server(None)),
+    let (project, body, doubts) = match caller(&api, &headers, &bytes) {
+        Ok((project, body)) => (project.clone(), body.for_server(None), body.doubts()),
         Err(early) => return *early,
     };
     // In a task of its own: a client that hangs up must not leave payments waiting.
@@ -61,7 +63,8 @@ pub(super) async fn sign_up(State(api): State<Api>, body: Body) -> Response {
     let work =
         async move { (doors.shared.intake.sign_up(&project, body.as_bytes()).await, project.name) };
     match tokio::spawn(work).await {
-        Ok((Ok(signed_up), _)) => {
+        Ok((Ok(mut signed_up), _)) => {
+            signed_up.findings.extend(doubts);
             answer::enveloped(StatusCode::OK, "User signed up", Some(signed_up))
         }
         Ok((Err(refused), name)) => answer::refused(&name, &refused),
@@ -70,21 +73,29 @@ pub(super) async fn sign_up(State(api): State<Api>, body: Body) -> Response {
 }
 
 /// `POST /api/client/capture-payment`
-pub(super) async fn capture_payment(State(api): State<Api>, body: Body) -> Response {
-    capture(&api, body, CaptureKind::Payment).await
+pub(super) async fn capture_payment(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    capture(&api, &headers, (body, CaptureKind::Payment)).await
 }
 
 /// `POST /api/client/capture-event`
-pub(super) async fn capture_event(State(api): State<Api>, body: Body) -> Response {
-    capture(&api, body, CaptureKind::Event).await
+pub(super) async fn capture_event(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    capture(&api, &headers, (body, CaptureKind::Event)).await
 }
 
-async fn capture(api: &Api, body: Body, kind: CaptureKind) -> Response {
+async fn capture(api: &Api, headers: &HeaderMap, (body, kind): (Body, CaptureKind)) -> Response {
     let bytes = match bytes(body) {
         Ok(bytes) => bytes,
         Err(early) => return *early,
     };
-    let (project, body) = match caller(api, &bytes) {
+    let (project, body) = match caller(api, headers, &bytes) {
         Ok(caller) => caller,
         Err(early) => return *early,
     };
@@ -96,12 +107,16 @@ async fn capture(api: &Api, body: Body, kind: CaptureKind) -> Response {
 }
 
 /// `POST /api/client/remove-captured-payment`: SDKs send both keys, the one they do not mean blank.
-pub(super) async fn remove_payment(State(api): State<Api>, body: Body) -> Response {
+pub(super) async fn remove_payment(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let bytes = match bytes(body) {
         Ok(bytes) => bytes,
         Err(early) => return *early,
     };
-    let (project, body) = match caller(&api, &bytes) {
+    let (project, body) = match caller(&api, &headers, &bytes) {
         Ok((project, body)) => (project, body.for_server(None)),
         Err(early) => return *early,
     };
@@ -118,11 +133,34 @@ fn bytes(body: Body) -> Result<Bytes, Early> {
 }
 
 /// Whose app this is, and what it says.
-fn caller<'c>(api: &'c Api, bytes: &'c [u8]) -> Result<(&'c Project, ClientBody<'c>), Early> {
+fn caller<'c>(
+    api: &'c Api,
+    headers: &HeaderMap,
+    bytes: &'c [u8],
+) -> Result<(&'c Project, ClientBody<'c>), Early> {
     let refused = |says: String| Box::new(answer::plain(StatusCode::BAD_REQUEST, &says));
     let body = json::read(bytes).map_err(|fault| refused(format!("the body is not JSON: {fault}")));
     let body = ClientBody::read(body?);
     let body = body.ok_or_else(|| refused("the body must be a JSON object".to_owned()))?;
     let caller = api.shared.keyring.app(body.token())?;
-    Ok((&api.shared.projects[caller.project], body))
+    let project = &api.shared.projects[caller.project];
+    signed(project, headers, (bytes, api.shared.clock.now()))?;
+    Ok((project, body))
+}
+
+/// Whether the request is signed, where the project's apps must sign (row SDK-7).
+fn signed(
+    project: &Project,
+    headers: &HeaderMap,
+    (bytes, now): (&[u8], Timestamp),
+) -> Result<(), Early> {
+    if project.client_signing.is_empty() {
+        return Ok(());
+    }
+    let keys = project.client_signing.iter();
+    let keys: Vec<_> = keys.map(|key| (key.id.as_str(), key.secret.expose_secret())).collect();
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    signature::verify(&keys, &header, (bytes, now)).map_err(|not_signed| {
+        Box::new(answer::plain(StatusCode::UNAUTHORIZED, &not_signed.to_string()))
+    })
 }

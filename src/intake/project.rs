@@ -6,7 +6,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::LiveMapping;
-use crate::config::{Site, Users};
+use crate::config::{SigningKey, Site, Users};
+use crate::core::key::KeyDigest;
 use crate::core::mapping::Mapping;
 use crate::core::money::Currency;
 use crate::core::payment::Arrival;
@@ -22,9 +23,11 @@ pub struct Project {
     /// Its number in the books.
     pub key: ProjectKey,
     /// The keys of its servers.
-    pub server_keys: Vec<SecretString>,
+    pub server_keys: Vec<KeyDigest>,
     /// The tokens that its apps send along.
-    pub client_tokens: Vec<SecretString>,
+    pub client_tokens: Vec<KeyDigest>,
+    /// With what its apps sign; nothing where they need not.
+    pub client_signing: Vec<SigningKey>,
     /// Its mapping file.
     pub mapping: LiveMapping,
     /// Whose payments count.

@@ -1,6 +1,10 @@
 //! What the mobile SDKs send (rows SDK-1 to SDK-8): the token in the body, blanks, installations.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::engine::{Answer, Engine, Plan};
 
@@ -262,4 +266,70 @@ async fn a_character_that_no_terminal_shows_reaches_meta_like_any_other() {
     engine.sign_up("u9").await;
     let books = engine.drain().await;
     assert_eq!((books.delivered, books.dead, books.held), (2, 0, 0));
+}
+
+/// Signs a body as the SDK for iOS does, by the story's clock.
+fn signature(secret: &str, at: &str, body: &str) -> String {
+    let digest = BASE64.encode(Sha256::digest(body));
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
+    mac.update(format!("{at}\n{digest}").as_bytes());
+    BASE64.encode(mac.finalize().into_bytes())
+}
+
+/// Shows SDK-7.
+#[tokio::test]
+async fn where_apps_sign_nothing_else_is_believed() {
+    let signing = "client_token = { env = \"CLIENT\" }\nclient_signing = [{ key_id = \"app-2\", secret = { env = \"STORY_NEW\" } }, { key_id = \"app-1\", secret = { env = \"STORY_OLD\" } }]";
+    let engine = Plan::default().project(signing).mapping(MAPPING).start().await;
+    engine.sign_up("u1").await;
+    let paid = |id: &str| {
+        format!(r#"{{"token":"story-client-token","user_id":"u1","payment_id":"{id}","amount":5}}"#)
+    };
+    let path = "/api/client/capture-payment";
+    let now = engine.clock_seconds() * 1000;
+    let post = async |body: &str, [id, at, signature]: [&str; 3]| {
+        let headers = [
+            ("authorization", "HMAC"),
+            ("x-key-id", id),
+            ("x-timestamp", at),
+            ("x-signature", signature),
+        ];
+        engine.post_with(path, body, &headers).await
+    };
+    let (body, at, old) = (paid("p1"), now.to_string(), (now - 300_001).to_string());
+    let right = signature("story_new", &at, &body);
+    let unsigned = engine.post_with(path, &body, &[]).await;
+    assert_eq!((unsigned.status, &unsigned.body["status"]), (401, &json!(401)));
+    assert_eq!(
+        unsigned.body["msg"],
+        "Signature missing: x-key-id, x-timestamp and x-signature are needed."
+    );
+    for (what, body, headers) in [
+        ("another body", paid("p2"), ["app-2", at.as_str(), right.as_str()]),
+        ("another's name", body.clone(), ["app-1", &at, &right]),
+        ("nobody's secret", body.clone(), ["app-2", &at, &signature("other", &at, &body)]),
+        ("too old", body.clone(), ["app-2", &old, &signature("story_new", &old, &body)]),
+        ("no signature", body.clone(), ["app-2", &at, ""]),
+    ] {
+        let answer = post(&body, headers).await;
+        assert_eq!((answer.status, &answer.body["data"]), (401, &Value::Null), "{what}");
+    }
+    assert_eq!(engine.books().await.recorded, 0);
+    // Every route of the apps asks for it, and a wrong token is told first.
+    for route in ["init", "trigger", "set-user-data", "remove-captured-payment", "capture-event"] {
+        let answer = engine.post_with(&format!("/api/client/{route}"), &body, &[]).await;
+        assert_eq!(answer.status, 401, "{route}");
+    }
+    let wrong = engine.post_with(path, &body.replace("story-client", "x"), &[]).await;
+    assert_eq!(wrong.body["msg"], "Project token invalid!");
+    // Both secrets count while one is replaced; what is played again is a repetition.
+    for (key, secret, duplicate) in
+        [("app-2", "story_new", false), ("app-1", "story_old", true), ("app-2", "story_new", true)]
+    {
+        let answer = post(&body, [key, &at, &signature(secret, &at, &body)]).await;
+        assert_eq!(answer.status, 201, "{key}: {}", answer.body);
+        assert_eq!(answer.body["data"]["duplicate"], duplicate, "{key}");
+    }
+    // The server's API needs no such signature.
+    assert_eq!(engine.purchase("u1", "p3").await.status, 201);
 }

@@ -211,6 +211,7 @@ fn tables_of_a_configuration() -> Vec<Place> {
     ];
     const OF_PROJECT: &[(&str, &str)] =
         &[("name", "\"shop\""), ("server_key", "{ env = \"KEY\" }"), ("mapping", "\"m.toml\"")];
+    const OF_SIGNING: &[(&str, &str)] = &[("key_id", "\"a\""), ("secret", "{ env = \"KEY\" }")];
     const OF_DATASET: &[(&str, &str)] = &[("id", "\"1\""), ("access_token", "{ env = \"TOKEN\" }")];
     let (project, dataset) =
         ("/properties/projects/items", "/properties/datasets/additionalProperties");
@@ -225,6 +226,11 @@ fn tables_of_a_configuration() -> Vec<Place> {
     let webhooks = "/properties/projects/items/properties/webhooks";
     let in_webhooks = format!("{DATASET}{PROJECT}[projects.webhooks]\n");
     all.push(place(webhooks, in_webhooks.clone(), &[], "\n"));
+    let signing = |choice: &str| format!("{project}/properties/client_signing/{choice}");
+    let in_signing = |header: &str| format!("{DATASET}{PROJECT}{header}\n");
+    let (alone, listed) = ("[projects.client_signing]", "[[projects.client_signing]]");
+    all.push(place(signing("anyOf/0"), in_signing(alone), OF_SIGNING, "\n"));
+    all.push(place(signing("anyOf/1/items"), in_signing(listed), OF_SIGNING, "\n"));
     let project_without = "[[projects]]\nname = \"shop\"\nmapping = \"m.toml\"\n";
     for (table, key, before) in [
         ("/properties/http", "admin_token", format!("{good}[http]\n")),
@@ -235,6 +241,8 @@ fn tables_of_a_configuration() -> Vec<Place> {
         (webhooks, "stripe", in_webhooks.clone()),
         (webhooks, "lemonsqueezy", in_webhooks.clone()),
         (webhooks, "polar", in_webhooks),
+        (&signing("anyOf/0"), "secret", in_signing(alone) + "key_id = \"a\"\n"),
+        (&signing("anyOf/1/items"), "secret", in_signing(listed) + "key_id = \"a\"\n"),
     ] {
         let tail =
             if before.contains("[datasets") || key == "server_key" { " }" } else { OPEN_END };

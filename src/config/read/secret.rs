@@ -2,12 +2,13 @@
 //!
 //! A finding names the place that was looked at; a value that stands in the open is not repeated.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{CODES, Reader};
 use crate::core::finding::{At, Code, Finding, Severity};
+use crate::core::key::KeyDigest;
 use crate::core::toml_reader::Table;
 
 /// Longest secret. Ours: a token of Meta's has some 200 characters.
@@ -29,6 +30,16 @@ impl Reader<'_> {
         };
         let found = || all.iter().filter_map(|value| self.secret(key, value)).collect();
         (!all.is_empty()).then(found)
+    }
+
+    /// The same of keys that callers show: only their digests are kept.
+    pub(super) fn keys(
+        &mut self,
+        table: &mut Table<'_, '_>,
+        key: &'static str,
+    ) -> Option<Vec<KeyDigest>> {
+        let digest = |key: &SecretString| KeyDigest::of(key.expose_secret().as_bytes());
+        Some(self.secrets(table, key)?.iter().map(digest).collect())
     }
 
     fn secret(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<SecretString> {
