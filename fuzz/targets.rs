@@ -141,6 +141,9 @@ pub fn webhook(bytes: &[u8]) {
                 assert_eq!(payment.occasion, Occasion::Payment(capture.payment_type));
             }
             Meaning::Refund(ids) => assert!(!ids.is_empty(), "a refund names a payment"),
+            Meaning::Alias { alias, payment_id } => {
+                assert!(!alias.is_empty() && !payment_id.is_empty(), "both have a name");
+            }
             Meaning::PartialRefund | Meaning::Ignored(_) | Meaning::Unknown | Meaning::Fault(_) => {
             }
         }

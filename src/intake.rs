@@ -219,7 +219,7 @@ impl Intake {
             lookups.push(looked_up(&mut decision));
             let json = answer::decision_json(&decision);
             let held = decision.verdict == Verdict::Hold;
-            let new = self.new_payment(project.project, payment, (decision, json.clone()));
+            let new = self.new_payment(project, payment, (decision, json.clone()));
             decisions.push(json);
             entries.push(if held {
                 Entry::Hold(new, now.plus_millis(project.project.hold_millis))
@@ -259,7 +259,8 @@ impl Intake {
         let lookup = looked_up(&mut decision);
         // What was found while the payment was read belongs to its record.
         let json = answer::with_findings(&answer::decision_json(&decision), &held.decision);
-        let new = self.new_payment(project.project, &payment, (decision, json.clone()));
+        let new = self.new_payment(project, &payment, (decision, json.clone()));
+        let new = NewPayment { source: held.source, ..new };
         let entered = self.store.release(held.id, new).await?;
         if let (Some(lookup), Some(Entered::New)) = (&lookup, &entered) {
             self.matching.note(project.project, lookup);
@@ -287,12 +288,13 @@ impl Intake {
 
     fn new_payment(
         &self,
-        project: &Project,
+        project: &Ruled<'_>,
         payment: &Payment<'_>,
         (decision, json): (Decision, String),
     ) -> NewPayment {
         NewPayment {
-            project: project.key,
+            project: project.project.key,
+            source: project.source_of(payment),
             payment_type: payment.occasion.key(),
             payment_id: payment.payment_id.as_ref().map(|id| id.as_str().to_owned()),
             user_id: payment.user_id.as_str().to_owned(),
@@ -338,7 +340,8 @@ fn answered(payment: &Payment<'_>, json: &str, entered: &Entered) -> Option<Capt
         Entered::Waiting => Some(Captured::held(payment, json)),
         Entered::WaitsAlready(first) => Some(Captured::still_held(payment, first)),
         Entered::Duplicate(first) => Some(Captured::repeated(payment, first)),
-        Entered::UserIsKnown => None,
+        // Only a webhook's payment can be one that was taken back, and it is not answered here.
+        Entered::UserIsKnown | Entered::TakenBack => None,
     }
 }
 

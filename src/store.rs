@@ -9,7 +9,6 @@
 
 mod by_event;
 mod deliveries;
-mod known_ids;
 mod known_users;
 mod listing;
 mod lock;
@@ -20,6 +19,7 @@ mod replay;
 mod schema;
 mod settle;
 mod signups;
+mod sources;
 mod story;
 mod writer;
 
@@ -32,12 +32,12 @@ use tokio::sync::{Notify, Semaphore};
 
 pub use by_event::stories_of_event;
 pub use deliveries::{ACCEPTED, Attempt, Dead, Delivery, Lease, LogRun, Settlement};
-pub use known_ids::KnownAs;
 pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::{Doomed, Removed};
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};
 pub use signups::{EnteredSignup, NewSignup};
+pub use sources::Source;
 pub use story::{
     AttemptStory, Books, DeliveryStory, Fate, FormerDecision, PaymentState, PaymentStory, books_of,
     stories_of,

@@ -40,6 +40,13 @@ pub enum Meaning {
     /// All of a payment's money went back. The ids under which the payment may be recorded, the
     /// most likely first.
     Refund(Vec<String>),
+    /// The provider knows a payment under another id as well, and may tell of it by that one.
+    Alias {
+        /// The other id.
+        alias: String,
+        /// The id under which the payment is captured.
+        payment_id: String,
+    },
     /// Part of a payment's money went back. Meta cannot be told, so nothing changes.
     PartialRefund,
     /// A type of event that is read, but this one is no payment; the sentence says why.

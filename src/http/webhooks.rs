@@ -109,9 +109,6 @@ fn drawn(project: &str, provider: Provider, heard: Heard) -> (&'static str, Resp
     let ok = |msg: &str| answer::plain(StatusCode::OK, msg);
     match heard {
         Heard::Captured(captured) => captured_as(*captured),
-        Heard::RecordedAs(known) => {
-            ("duplicate", ok(&format!("Payment recorded before, with the type {known}")))
-        }
         Heard::TakenBackBefore => {
             ("taken_back_before", ok("This payment was taken back before; it stays so"))
         }
@@ -120,6 +117,7 @@ fn drawn(project: &str, provider: Provider, heard: Heard) -> (&'static str, Resp
             ("taken_back", answer::enveloped(StatusCode::OK, msg, Some(removed)))
         }
         Heard::NothingToTakeBack => ("refund_unknown", ok("No payment is known for this refund")),
+        Heard::Noted => ("noted", ok("Noted; a refund of this payment is known by it")),
         Heard::PartialRefund => {
             ("partial_refund", ok("Part of the money went back; the payment stays as it is"))
         }

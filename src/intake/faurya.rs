@@ -214,7 +214,7 @@ impl Intake {
         decision.findings.extend(findings);
         let lookup = looked_up(&mut decision);
         let json = answer::decision_json(&decision);
-        let new = self.new_payment(project.project, &payment, (decision, json.clone()));
+        let new = self.new_payment(project, &payment, (decision, json.clone()));
         let limit = project.project.site.max_payments_per_month;
         let Some(entered) = self.store.record_within(new, limit).await? else { return Ok(None) };
         if let (Some(lookup), Entered::New) = (&lookup, &entered) {

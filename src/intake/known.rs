@@ -35,7 +35,7 @@ impl Intake {
             let mut decision = decided(project, event, Some(&signup.user), now);
             decision.findings.extend(findings.clone());
             let json = answer::decision_json(&decision);
-            self.new_payment(project.project, event, (decision, json))
+            self.new_payment(project, event, (decision, json))
         });
         let json = first.as_ref().map(|first| first.decision.clone()).unwrap_or_default();
         let new = NewSignup {

@@ -10,10 +10,10 @@ use crate::config::{SigningKey, Site, Users};
 use crate::core::key::KeyDigest;
 use crate::core::mapping::Mapping;
 use crate::core::money::Currency;
-use crate::core::payment::Arrival;
+use crate::core::payment::{Arrival, Payment};
 use crate::core::time::Timestamp;
 use crate::core::webhook::Provider;
-use crate::store::ProjectKey;
+use crate::store::{ProjectKey, Source};
 
 /// A project while the service runs.
 #[derive(Debug, Clone)]
@@ -51,12 +51,19 @@ pub struct Project {
 pub(super) struct Ruled<'p> {
     pub(super) project: &'p Project,
     pub(super) mapping: Arc<Mapping>,
+    /// Who tells of what is paid while it is served.
+    teller: Source,
 }
 
 impl Project {
     /// The project under the table that is in force now.
     pub(super) fn ruled(&self) -> Ruled<'_> {
-        Ruled { project: self, mapping: self.mapping.mapping() }
+        Ruled { project: self, mapping: self.mapping.mapping(), teller: Source::Sender }
+    }
+
+    /// The same while a provider tells of a payment.
+    pub(super) fn ruled_for_provider(&self) -> Ruled<'_> {
+        Ruled { teller: Source::Provider, ..self.ruled() }
     }
 }
 
@@ -64,5 +71,10 @@ impl Ruled<'_> {
     /// What a body of this project meets at that moment.
     pub(super) fn arrival(&self, received_at: Timestamp) -> Arrival {
         Arrival { received_at, default_country: self.mapping.default_country() }
+    }
+
+    /// Who tells of this capture.
+    pub(super) fn source_of(&self, payment: &Payment<'_>) -> Source {
+        if payment.occasion.is_payment() { self.teller } else { Source::Event }
     }
 }

@@ -6,7 +6,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::payments::{first_record, record};
+use super::payments::record;
+use super::sources::first_record;
 use super::writer::Books;
 use super::{Entered, NewPayment, ProjectKey, Store, StoreError};
 use crate::core::time::Timestamp;

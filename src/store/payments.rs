@@ -6,6 +6,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::months::counted;
+use super::sources::{Source, first_record, taken_back, waiting};
 use super::writer::Books;
 use super::{DatasetKey, ProjectKey, Store, StoreError};
 use crate::core::time::Timestamp;
@@ -22,6 +23,8 @@ pub struct NewPayment {
     pub payment_id: Option<String>,
     /// Whose payment it is.
     pub user_id: String,
+    /// Who told of it.
+    pub source: Source,
     /// When it arrived.
     pub received_at: Timestamp,
     /// The payment as understood, hashed (`Payment::to_stored`).
@@ -65,6 +68,8 @@ pub enum Entered {
     UserIsKnown,
     /// Its key was taken: this is the first record, unchanged.
     Duplicate(StoredPayment),
+    /// A provider tells of a payment that was taken back: it stays so.
+    TakenBack,
 }
 
 /// A payment that waits for its user.
@@ -76,6 +81,8 @@ pub struct HeldPayment {
     pub project: ProjectKey,
     /// Whose payment it is.
     pub user_id: String,
+    /// Who told of it.
+    pub source: Source,
     /// When it arrived.
     pub received_at: Timestamp,
     /// The payment as understood, hashed.
@@ -94,6 +101,11 @@ impl Store {
     pub async fn enter(&self, entries: Vec<Entry>) -> Result<Vec<Entered>, StoreError> {
         let work = move |books: &mut Books<'_>| {
             let enter = |entry: &Entry| match entry {
+                Entry::Record(payment) | Entry::Hold(payment, _)
+                    if taken_back(books.connection, payment)? =>
+                {
+                    Ok(Entered::TakenBack)
+                }
                 Entry::Record(payment) => record(books, payment),
                 Entry::Hold(payment, expires_at) => hold(books.connection, payment, *expires_at),
             };
@@ -146,9 +158,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database fails.
     pub async fn releasable(&self, now: Timestamp) -> Result<Vec<HeldPayment>, StoreError> {
-        let select =
-            "SELECT id, project, user_id, received_at, capture, decision FROM held_payments h
-                      WHERE expires_at > ?1 AND EXISTS (SELECT 1 FROM users u
+        let select = "SELECT id, project, user_id, received_at, capture, decision, source
+                      FROM held_payments h WHERE expires_at > ?1 AND EXISTS (SELECT 1 FROM users u
                             WHERE u.project = h.project AND u.user_id = h.user_id)
                       ORDER BY id LIMIT 1000";
         let read = move |connection: &Connection| {
@@ -182,12 +193,15 @@ pub(super) fn user(
 }
 
 pub(super) fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Entered, StoreError> {
+    if let Some(first) = first_record(books.connection, payment)? {
+        return Ok(Entered::Duplicate(first));
+    }
     let seq = books.state.payment();
     let first = books.state.deliveries(payment.deliveries.len());
     let insert = "INSERT INTO payments (seq, project, type, payment_id, user_id, received_at,
-                                        capture, decision, first_delivery, deliveries)
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
-    let inserted = books.connection.prepare_cached(insert)?.execute(params![
+                                        capture, decision, first_delivery, deliveries, source)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    books.connection.prepare_cached(insert)?.execute(params![
         seq,
         payment.project.0,
         payment.payment_type,
@@ -198,12 +212,8 @@ pub(super) fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Ente
         payment.decision,
         first,
         payment.deliveries.len(),
+        payment.source.as_str(),
     ])?;
-    if inserted == 0 {
-        return first_record(books.connection, payment)?
-            .map(Entered::Duplicate)
-            .ok_or_else(|| StoreError::from(rusqlite::Error::QueryReturnedNoRows));
-    }
     append(books, (seq, first), &payment.deliveries)?;
     counted(books.connection, payment)?;
     Ok(Entered::New)
@@ -225,17 +235,6 @@ pub(super) fn append(
     Ok(())
 }
 
-pub(super) fn first_record(
-    connection: &Connection,
-    payment: &NewPayment,
-) -> Result<Option<StoredPayment>, StoreError> {
-    let select = "SELECT received_at, capture, decision FROM payments
-                  WHERE project = ?1 AND payment_id = ?2 AND type = ?3";
-    let mut statement = connection.prepare_cached(select)?;
-    let key = params![payment.project.0, payment.payment_id, payment.payment_type];
-    Ok(statement.query_row(key, stored_payment).optional()?)
-}
-
 fn hold(
     connection: &Connection,
     payment: &NewPayment,
@@ -247,17 +246,20 @@ fn hold(
     if let Some(first) = first_record(connection, payment)? {
         return Ok(Entered::Duplicate(first));
     }
-    // An equal payment is kept once, and from now on for its full time; one that has waited in vain
-    // is replaced.
-    let waiting = waiting(connection, payment)?;
+    // An equal payment is kept once, and from now on for its full time.
+    if let Some((id, first)) = waiting(connection, payment)? {
+        let keep = "UPDATE held_payments SET expires_at = max(expires_at, ?2) WHERE id = ?1";
+        connection.prepare_cached(keep)?.execute(params![id, expires_at.millis()])?;
+        return Ok(Entered::WaitsAlready(first));
+    }
+    // One that has waited in vain is replaced.
     let insert = "INSERT INTO held_payments (project, type, payment_id, user_id, received_at,
-                                             expires_at, capture, decision)
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                                             expires_at, capture, decision, source)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                   ON CONFLICT (project, payment_id, type, user_id) DO UPDATE SET
-                      capture = iif(expires_at <= ?5, excluded.capture, capture),
-                      decision = iif(expires_at <= ?5, excluded.decision, decision),
-                      received_at = iif(expires_at <= ?5, excluded.received_at, received_at),
-                      expires_at = max(expires_at, excluded.expires_at)";
+                      capture = excluded.capture, decision = excluded.decision,
+                      received_at = excluded.received_at, expires_at = excluded.expires_at,
+                      source = excluded.source";
     connection.prepare_cached(insert)?.execute(params![
         payment.project.0,
         payment.payment_type,
@@ -267,34 +269,9 @@ fn hold(
         expires_at.millis(),
         payment.capture,
         payment.decision,
+        payment.source.as_str(),
     ])?;
-    Ok(waiting.map_or(Entered::Waiting, Entered::WaitsAlready))
-}
-
-/// The payment of this key and user that waits and has not expired.
-fn waiting(
-    connection: &Connection,
-    payment: &NewPayment,
-) -> Result<Option<StoredPayment>, StoreError> {
-    let select = "SELECT received_at, capture, decision FROM held_payments
-                  WHERE project = ?1 AND payment_id = ?2 AND type = ?3 AND user_id = ?4
-                    AND expires_at > ?5";
-    let key = params![
-        payment.project.0,
-        payment.payment_id,
-        payment.payment_type,
-        payment.user_id,
-        payment.received_at.millis(),
-    ];
-    Ok(connection.prepare_cached(select)?.query_row(key, stored_payment).optional()?)
-}
-
-fn stored_payment(row: &Row<'_>) -> rusqlite::Result<StoredPayment> {
-    Ok(StoredPayment {
-        received_at: Timestamp::from_millis(row.get(0)?),
-        capture: row.get(1)?,
-        decision: row.get(2)?,
-    })
+    Ok(Entered::Waiting)
 }
 
 pub(super) fn held_of(
@@ -303,8 +280,8 @@ pub(super) fn held_of(
     user_id: &str,
     now: Timestamp,
 ) -> Result<Vec<HeldPayment>, StoreError> {
-    let select = "SELECT id, project, user_id, received_at, capture, decision FROM held_payments
-                  WHERE project = ?1 AND user_id = ?2 AND expires_at > ?3 ORDER BY id LIMIT 100";
+    let select = "SELECT id, project, user_id, received_at, capture, decision, source
+                  FROM held_payments WHERE project = ?1 AND user_id = ?2 AND expires_at > ?3 ORDER BY id LIMIT 100";
     let mut statement = connection.prepare_cached(select)?;
     let rows = statement.query_map(params![project.0, user_id, now.millis()], held_payment)?;
     Ok(rows.collect::<Result<Vec<_>, _>>()?)
@@ -318,5 +295,6 @@ fn held_payment(row: &Row<'_>) -> rusqlite::Result<HeldPayment> {
         received_at: Timestamp::from_millis(row.get(3)?),
         capture: row.get(4)?,
         decision: row.get(5)?,
+        source: Source::of_row(row, 6)?,
     })
 }

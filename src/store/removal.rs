@@ -173,9 +173,9 @@ fn withhold(
 /// Moves a payment out of the books, leaving no trace of its person.
 fn bury(connection: &Connection, seq: i64, now: Timestamp) -> Result<(), StoreError> {
     let insert = "INSERT INTO removed_payments (seq, project, type, payment_id, received_at,
-                                                removed_at, decision, first_delivery, deliveries)
+                                                removed_at, decision, first_delivery, deliveries, source)
                   SELECT seq, project, type, payment_id, received_at, ?2, decision,
-                         first_delivery, deliveries FROM payments WHERE seq = ?1";
+                         first_delivery, deliveries, source FROM payments WHERE seq = ?1";
     connection.prepare_cached(insert)?.execute(params![seq, now.millis()])?;
     connection.prepare_cached("DELETE FROM payments WHERE seq = ?1")?.execute([seq])?;
     Ok(())
@@ -188,8 +188,8 @@ fn bury_held(
     (seq, now): (i64, Timestamp),
 ) -> Result<(), StoreError> {
     let insert = "INSERT INTO removed_payments (seq, project, type, payment_id, received_at,
-                                                removed_at, decision, first_delivery, deliveries)
-                  SELECT ?2, project, type, payment_id, received_at, ?3, decision, 0, 0
+                                                removed_at, decision, first_delivery, deliveries, source)
+                  SELECT ?2, project, type, payment_id, received_at, ?3, decision, 0, 0, source
                   FROM held_payments WHERE id = ?1";
     connection.prepare_cached(insert)?.execute(params![id, seq, now.millis()])?;
     connection.prepare_cached("DELETE FROM held_payments WHERE id = ?1")?.execute([id])?;

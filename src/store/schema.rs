@@ -12,12 +12,13 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Every migration, oldest first. The schema's version is their number.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replay.sql"),
     include_str!("migrations/0003_installs.sql"),
     include_str!("migrations/0004_listing.sql"),
     include_str!("migrations/0005_months.sql"),
+    include_str!("migrations/0006_sources.sql"),
 ];
 
 /// The writer's connection. `synchronous = FULL` is the promise: a commit is on stable storage

@@ -6,7 +6,7 @@ use tillpost::core::time::Timestamp;
 use tillpost::core::user::User;
 use tillpost::store::{
     ACCEPTED, Attempt, DatasetKey, Dead, Entered, Entry, Lease, NewPayment, NewSignup, ProjectKey,
-    Settlement, Store,
+    Settlement, Source, Store,
 };
 
 /// A store with one project and one dataset, and the lease on it.
@@ -40,6 +40,7 @@ impl Ledger {
     fn payment(&self, user: &str, id: &str) -> NewPayment {
         NewPayment {
             project: self.project,
+            source: Source::Sender,
             payment_type: "DEFAULT".to_owned(),
             payment_id: Some(id.to_owned()),
             user_id: user.to_owned(),

@@ -233,6 +233,12 @@ impl Engine {
         }
     }
 
+    /// Takes the books away under the running service, as a disk does that fails: whatever would be
+    /// written from now on is refused until the next start.
+    pub(crate) async fn lose_books(&self) {
+        self.store.close().await;
+    }
+
     /// Writes the mapping file; `None` deletes it.
     pub(crate) fn edit_mapping(&self, text: Option<&str>) {
         self.edit("mapping.toml", text);

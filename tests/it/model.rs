@@ -1,7 +1,7 @@
 //! A model of the promises, and random interleavings that must not break them.
 //!
 //! Each run has its own store, a few users, ids and types, and so plenty of collisions. Batches of
-//! calls run at once: captures, signups, removals, replays, a forwarder; between batches the
+//! calls run at once: captures, webhooks, signups, removals, replays, a forwarder; between batches the
 //! mapping file is edited, time passes, the store is closed and opened. The model is some maps and
 //! knows nothing of databases. What was answered must be what the model answers in *some* order of
 //! the steps of which the calls are made (a signup, for instance, is made known and then releases
@@ -20,9 +20,11 @@ use tillpost::app::Desk;
 use tillpost::clock::{Clock, FrozenClock};
 use tillpost::config::{self, Config, FeedStamp, World};
 use tillpost::core::batch::BatchLimits;
-use tillpost::core::payment::CaptureKind;
+use tillpost::core::payment::{CaptureKind, PaymentType};
 use tillpost::core::time::Timestamp;
+use tillpost::core::webhook::{Capture, Meaning};
 use tillpost::intake::replay::Replay;
+use tillpost::intake::webhook::Heard;
 use tillpost::intake::{Intake, Project, Refused};
 use tillpost::store::{ACCEPTED, Attempt, DatasetKey, Listing, Settlement, Store};
 
@@ -63,6 +65,10 @@ struct Paid {
     amount: u32,
     /// Whether it has an event.
     sent: bool,
+    /// Whether a provider told it, and not a sender.
+    told: bool,
+    /// The order in which the records came.
+    place: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,9 +95,12 @@ struct Model {
     recorded: BTreeMap<Key, Paid>,
     held: BTreeMap<(Key, &'static str), Held>,
     removed: usize,
+    /// The ids of what was removed.
+    gone: BTreeSet<&'static str>,
     /// In the order of the log.
     log: Vec<(u32, Stands)>,
     next: u32,
+    records: u32,
 }
 
 /// What does not change while a batch runs.
@@ -104,9 +113,22 @@ struct Moment {
 /// A call, and its answer once it was made.
 #[derive(Debug, Clone, PartialEq)]
 enum Call {
-    Capture { key: Key, user: &'static str, amount: u32 },
+    Capture {
+        key: Key,
+        user: &'static str,
+        amount: u32,
+    },
+    /// The webhook of a provider.
+    Told {
+        key: Key,
+        user: &'static str,
+        amount: u32,
+    },
     SignUp(&'static str),
-    Remove { user: Option<&'static str>, id: Option<&'static str> },
+    Remove {
+        user: Option<&'static str>,
+        id: Option<&'static str>,
+    },
     Replay,
     Tend,
     Forward,
@@ -143,39 +165,77 @@ impl Model {
         json!({"recorded": recorded, "duplicate": duplicate, "user": paid.user, "amount": paid.amount, "verdict": verdict})
     }
 
+    /// The record that this payment repeats: its own key, else another type of which a provider
+    /// tells either.
+    fn first(&self, key: Key, told: bool) -> Option<&Paid> {
+        let others = || {
+            let same = self.recorded.iter().filter(|(other, _)| other.1 == key.1);
+            same.map(|(_, paid)| paid)
+                .filter(|paid| told || paid.told)
+                .min_by_key(|paid| paid.place)
+        };
+        self.recorded.get(&key).or_else(others)
+    }
+
     fn record(&mut self, key: Key, mut paid: Paid, moment: Moment) -> Value {
-        if let Some(first) = self.recorded.get(&key) {
+        if let Some(first) = self.first(key, paid.told) {
             return Self::shown(first, true, true);
         }
         self.decide(key, &mut paid, moment);
+        self.records += 1;
+        paid.place = self.records;
         self.recorded.insert(key, paid.clone());
         Self::shown(&paid, true, false)
     }
 
-    fn capture(&mut self, key: Key, (user, amount): (&'static str, u32), moment: Moment) -> Value {
+    fn capture(
+        &mut self,
+        key: Key,
+        (user, amount, told): (&'static str, u32, bool),
+        moment: Moment,
+    ) -> Value {
         self.next += 1;
-        let paid = Paid { number: self.next, user, amount, sent: false };
-        if self.known.contains(user) {
+        let paid = Paid { number: self.next, user, amount, sent: false, told, place: 0 };
+        let known = self.known.contains(user);
+        let twin = self.held_twin((key, user), told, moment);
+        let is_new = self.first(key, told).is_none() && twin.is_none();
+        if told && is_new && self.gone.contains(key.1) {
+            return json!("taken back");
+        }
+        if known {
             return self.record(key, paid, moment);
         }
-        if let Some(first) = self.recorded.get(&key) {
+        if let Some(first) = self.first(key, told) {
             return Self::shown(first, true, true);
         }
         let expires = moment.now + i64::try_from(HOLD.as_millis()).expect("a week");
-        let place = self.next;
-        match self.held.get_mut(&(key, user)) {
-            Some(held) if held.expires > moment.now => {
-                held.expires = expires;
-                Self::shown(&held.paid, false, false)
-            }
-            other => {
-                // One that waited in vain gives its place to the new one.
-                let place = other.map_or(place, |held| held.place);
-                let shown = Self::shown(&paid, false, false);
-                self.held.insert((key, user), Held { paid, expires, place });
-                shown
-            }
+        if let Some(held) = twin.and_then(|twin| self.held.get_mut(&twin)) {
+            held.expires = expires;
+            return Self::shown(&held.paid, false, false);
         }
+        // One that waited in vain gives its place to the new one.
+        let place = self.held.get(&(key, user)).map_or(self.next, |held| held.place);
+        let shown = Self::shown(&paid, false, false);
+        self.held.insert((key, user), Held { paid, expires, place });
+        shown
+    }
+
+    /// What waits for this user and is the same payment.
+    fn held_twin(
+        &self,
+        (key, user): (Key, &'static str),
+        told: bool,
+        moment: Moment,
+    ) -> Option<(Key, &'static str)> {
+        let waits = |held: &Held| held.expires > moment.now;
+        if self.held.get(&(key, user)).is_some_and(waits) {
+            return Some((key, user));
+        }
+        let twin = |(other, of): &(Key, &str), held: &Held| {
+            other.1 == key.1 && *of == user && waits(held) && (told || held.paid.told)
+        };
+        let twins = self.held.iter().filter(|(other, held)| twin(other, held));
+        twins.min_by_key(|(_, held)| held.place).map(|(other, _)| *other)
     }
 
     fn waiting(&self, user: Option<&str>, moment: Moment) -> Vec<(Key, &'static str, u32)> {
@@ -207,10 +267,11 @@ impl Model {
             user.is_none_or(|user| user == of) && id.is_none_or(|id| id == key.1)
         };
         let mut counts = [0_usize; 3];
-        let mut numbers = BTreeSet::new();
+        let (mut numbers, mut gone) = (BTreeSet::new(), BTreeSet::new());
         self.recorded.retain(|key, paid| {
             let goes = meant(key, paid.user);
             numbers.extend(goes.then_some(paid.number));
+            gone.extend(goes.then_some(key.1));
             !goes
         });
         counts[0] = numbers.len();
@@ -227,6 +288,9 @@ impl Model {
             }
         }
         let before = self.held.len();
+        let held = self.held.keys().filter(|(key, of)| meant(key, of));
+        gone.extend(held.map(|(key, _)| key.1));
+        self.gone.append(&mut gone);
         self.held.retain(|(key, of), _| !meant(key, of));
         counts[0] += before - self.held.len();
         self.removed += counts[0];
@@ -265,7 +329,12 @@ impl<'r> Running<'r> {
         let first = !std::mem::replace(&mut self.began, true);
         match self.call {
             Call::Capture { key, user, amount } => {
-                (model.capture(*key, (user, *amount), moment) == *self.answer).then_some(true)
+                let answer = model.capture(*key, (user, *amount, false), moment);
+                (answer == *self.answer).then_some(true)
+            }
+            Call::Told { key, user, amount } => {
+                let answer = model.capture(*key, (user, *amount, true), moment);
+                (answer == *self.answer).then_some(true)
             }
             Call::Remove { user, id } => (model.remove(*user, *id) == *self.answer).then_some(true),
             Call::SignUp(_) | Call::Tend => {
@@ -498,11 +567,28 @@ async fn make(desk: &Desk, dataset: DatasetKey, now: Timestamp, call: &Call) -> 
     let project = &projects[0];
     match call {
         Call::Capture { key, user, amount } => {
-            let body = json!({"user_id": user, "type": key.0, "payment_id": key.1, "amount": amount,
-                "user_data": {"em": "a@shop.example"}, "event_data": {"content_ids": ["s"], "content_type": "product"}});
-            let answer =
-                intake.capture(project, CaptureKind::Payment, body.to_string().as_bytes()).await;
+            let body = body(*key, user, *amount);
+            let answer = intake.capture(project, CaptureKind::Payment, body.as_bytes()).await;
             shown(&serde_json::to_value(answer.expect("a capture is always 201")).expect("JSON"))
+        }
+        Call::Told { key, user, amount } => {
+            let told = Capture {
+                payment_id: key.1.to_owned(),
+                payment_type: PaymentType::read(key.0).expect("a type"),
+                body: body(*key, user, *amount),
+            };
+            match intake.hear(project, Meaning::Capture(told)).await.expect("a store") {
+                Heard::Captured(captured) => shown(&serde_json::to_value(captured).expect("JSON")),
+                Heard::TakenBackBefore => json!("taken back"),
+                other @ (Heard::TakenBack(_)
+                | Heard::Noted
+                | Heard::NothingToTakeBack
+                | Heard::PartialRefund
+                | Heard::Ignored(_)
+                | Heard::Unknown
+                | Heard::Fault(_)
+                | Heard::Refused(_)) => panic!("{other:?}"),
+            }
         }
         Call::SignUp(user) => sign_up(intake, project, user).await,
         Call::Remove { user, id } => {
@@ -527,6 +613,13 @@ async fn make(desk: &Desk, dataset: DatasetKey, now: Timestamp, call: &Call) -> 
         }
         Call::Forward => forward(store, dataset, now).await,
     }
+}
+
+/// A payment, by whomever it is told.
+fn body(key: Key, user: &str, amount: u32) -> String {
+    let body = json!({"user_id": user, "type": key.0, "payment_id": key.1, "amount": amount,
+        "user_data": {"em": "a@shop.example"}, "event_data": {"content_ids": ["s"], "content_type": "product"}});
+    body.to_string()
 }
 
 async fn sign_up(intake: &Intake, project: &Project, user: &str) -> Value {
@@ -581,7 +674,8 @@ fn some_calls(random: &mut Rng) -> Vec<Call> {
         let key = (TYPES[random.usize(0..2)], IDS[random.usize(0..2)]);
         let user = USERS[random.usize(0..3)];
         let call = match random.u8(0..20) {
-            0..10 => Call::Capture { key, user, amount: random.u32(1..4) },
+            0..7 => Call::Capture { key, user, amount: random.u32(1..4) },
+            7..10 => Call::Told { key, user, amount: random.u32(1..4) },
             10..13 => Call::SignUp(user),
             13 => Call::Remove { user: Some(user), id: None },
             14..16 => Call::Remove { user: None, id: Some(key.1) },

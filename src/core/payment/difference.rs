@@ -9,7 +9,8 @@ use crate::core::finding::{Code, Finding};
 use crate::core::json::{self, Json};
 
 /// The fields that are compared, in the order in which a person would read them.
-const COMPARED: [&str; 17] = [
+const COMPARED: [&str; 18] = [
+    "type",
     "user_id",
     "status",
     "amount",
@@ -53,7 +54,7 @@ fn difference(key: &str, first: Option<&Json<'_>>, again: Option<&Json<'_>>) -> 
         (Some(first), Some(again)) if json::same(first, again) => return None,
         (Some(first), Some(again)) => match key {
             "user_id" => "this payment is recorded for another user".to_owned(),
-            "status" | "amount" | "currency" => {
+            "type" | "status" | "amount" | "currency" => {
                 let (first, again) = (json::printed(first), json::printed(again));
                 format!("`{key}` is recorded as {first}; {again} was ignored")
             }
@@ -109,6 +110,10 @@ mod tests {
                     "/event_data",
                     "/user_data",
                 ],
+            ),
+            (
+                r#"{"user_id":"1","payment_id":"A","amount":5,"type":"ONE_TIME","status":"PAYMENT_INITIATED"}"#,
+                vec!["/type"],
             ),
         ] {
             let found = differences(&stored, &payment(again));

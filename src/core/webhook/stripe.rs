@@ -8,7 +8,7 @@
 //!
 //! Source: Stripe API reference, Events, Checkout Session, Invoice, Charge, `PaymentIntent`, with the
 //! versions before and since 2025-03-31 (an invoice's `subscription_details` moved under `parent`, and
-//! a charge no longer names its invoice).
+//! a charge no longer names its invoice: `invoice_payment.paid` tells which payment intent paid it).
 
 use super::draft::{Draft, Line, Metadata};
 use super::object::Object;
@@ -26,6 +26,7 @@ pub(super) fn read(event: Object<'_, '_>) -> Read {
         "invoice.paid" | "invoice.payment_succeeded" => invoice(event, object),
         "payment_intent.succeeded" => payment_intent(event, object),
         "charge.refunded" => Ok(refund(object)),
+        "invoice_payment.paid" => invoice_payment(object),
         _ => Ok(Meaning::Unknown),
     }
 }
@@ -151,6 +152,18 @@ fn payment_intent(event: Object<'_, '_>, intent: Object<'_, '_>) -> Read {
         metadata,
     };
     Ok(draft.meaning())
+}
+
+/// Which payment intent, or which charge without one, pays an invoice. Since version 2025-03-31 no
+/// other object says so, and a refund names only these.
+///
+/// # Source
+/// Stripe API reference, The Invoice Payment object; its events, `invoice_payment.paid`.
+fn invoice_payment(object: Object<'_, '_>) -> Read {
+    let invoice = object.id("invoice").ok_or(Meaning::Fault("the payment names no invoice"))?;
+    let paid_by = object.id("payment/payment_intent").or(object.id("payment/charge"));
+    let alias = paid_by.ok_or(Meaning::Ignored("the invoice was paid outside of Stripe"))?;
+    Ok(Meaning::Alias { alias: alias.to_owned(), payment_id: invoice.to_owned() })
 }
 
 fn refund(charge: Object<'_, '_>) -> Meaning {

@@ -344,6 +344,33 @@ fn a_refund_names_every_id_that_its_payment_may_have() {
 }
 
 #[test]
+fn what_pays_an_invoice_is_another_name_of_its_payment() {
+    let paid = |invoice: Value, payment: Value| {
+        let object = json!({"object": "invoice_payment", "invoice": invoice, "payment": payment});
+        let event = json!({"type": "invoice_payment.paid", "data": {"object": object}});
+        read(Provider::Stripe, event.to_string().as_bytes())
+    };
+    let alias = |alias: &str| Meaning::Alias { alias: alias.into(), payment_id: "in_1".into() };
+    for (invoice, payment, expected) in [
+        (json!("in_1"), json!({"type": "payment_intent", "payment_intent": "pi_1"}), alias("pi_1")),
+        (json!({"id": "in_1"}), json!({"payment_intent": {"id": "pi_1"}}), alias("pi_1")),
+        (json!("in_1"), json!({"type": "charge", "charge": "ch_1"}), alias("ch_1")),
+        (
+            json!("in_1"),
+            json!({"type": "payment_record", "payment_record": "pr_1"}),
+            Meaning::Ignored("the invoice was paid outside of Stripe"),
+        ),
+        (
+            json!(null),
+            json!({"payment_intent": "pi_1"}),
+            Meaning::Fault("the payment names no invoice"),
+        ),
+    ] {
+        assert_eq!(paid(invoice.clone(), payment.clone()), expected, "{invoice} {payment}");
+    }
+}
+
+#[test]
 fn lemon_squeezys_orders_and_invoices() {
     let order = "104e18a2-d755-4d4b-80c4-a6c1dcbe1c10";
     expect(lemon(ORDER, &[]), ["DEFAULT", order, "lemonsqueezy:77", "11.99", "USD"]);

@@ -1,0 +1,149 @@
+//! Who told of a payment, and which records are therefore one payment.
+//!
+//! Senders keep their payments apart by type and id. A provider of payments knows no types of ours:
+//! its webhook names a transaction, and a sender may have told the same one under another type. So
+//! what one of them told under an id and the other tells again is one payment. The rule is asked
+//! inside the writer's transaction; outside of it two copies that arrive at once would be two.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::writer::Books;
+use super::{NewPayment, ProjectKey, Store, StoreError, StoredPayment};
+use crate::core::names::closed_list;
+use crate::core::time::Timestamp;
+
+closed_list! {
+    /// Who told of a payment.
+    pub enum Source {
+        /// A backend, an app, a site, an import.
+        Sender = "sender",
+        /// One of these, of an event that is no payment.
+        Event = "event",
+        /// A provider of payments, by its webhook.
+        Provider = "provider",
+    }
+}
+
+impl Source {
+    /// The source in a column; anything else is a damaged database.
+    pub(super) fn of_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Self> {
+        let text: String = row.get(column)?;
+        Self::read(&text).ok_or_else(|| {
+            let fault = format!("`{text}` is no source").into();
+            rusqlite::Error::FromSqlConversionFailure(column, Type::Text, fault)
+        })
+    }
+
+    /// The condition on a row with the same project (?1) and id (?2) under which it is the same
+    /// payment as one of the type ?3 from this source.
+    const fn same(self) -> &'static str {
+        match self {
+            Self::Sender => "(type = ?3 OR source = 'provider')",
+            Self::Event => "type = ?3",
+            Self::Provider => "source <> 'event'",
+        }
+    }
+}
+
+impl Store {
+    /// Notes that a provider knows a payment under another id as well.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn note_alias(
+        &self,
+        project: ProjectKey,
+        (alias, payment_id): (String, String),
+    ) -> Result<(), StoreError> {
+        let work = move |books: &mut Books<'_>| {
+            let insert = "INSERT INTO aliases (project, alias, payment_id) VALUES (?1, ?2, ?3)
+                          ON CONFLICT DO NOTHING";
+            let row = params![project.0, alias, payment_id];
+            books.connection.prepare_cached(insert)?.execute(row)?;
+            Ok(())
+        };
+        self.write(work).await
+    }
+
+    /// The payments that a provider knows under this id as well.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn of_alias(
+        &self,
+        project: ProjectKey,
+        alias: String,
+    ) -> Result<Vec<String>, StoreError> {
+        let read = move |connection: &Connection| {
+            let select = "SELECT payment_id FROM aliases WHERE project = ?1 AND alias = ?2";
+            let mut statement = connection.prepare_cached(select)?;
+            let rows = statement.query_map(params![project.0, alias], |row| row.get(0))?;
+            Ok(rows.collect::<Result<Vec<String>, _>>()?)
+        };
+        self.read(read).await
+    }
+}
+
+/// The record that a payment repeats: of its own type if there is one, else the oldest.
+pub(super) fn first_record(
+    connection: &Connection,
+    payment: &NewPayment,
+) -> Result<Option<StoredPayment>, StoreError> {
+    let select = format!(
+        "SELECT received_at, capture, decision FROM payments
+         WHERE project = ?1 AND payment_id = ?2 AND {} ORDER BY type = ?3 DESC, seq LIMIT 1",
+        payment.source.same()
+    );
+    let mut statement = connection.prepare_cached(&select)?;
+    let key = params![payment.project.0, payment.payment_id, payment.payment_type];
+    Ok(statement.query_row(key, stored_payment).optional()?)
+}
+
+/// The payment of this user that waits, has not expired, and is repeated by this one; with its
+/// number among the held.
+pub(super) fn waiting(
+    connection: &Connection,
+    payment: &NewPayment,
+) -> Result<Option<(i64, StoredPayment)>, StoreError> {
+    let select = format!(
+        "SELECT received_at, capture, decision, id FROM held_payments
+         WHERE project = ?1 AND payment_id = ?2 AND {} AND user_id = ?4 AND expires_at > ?5
+         ORDER BY type = ?3 DESC, id LIMIT 1",
+        payment.source.same()
+    );
+    let key = params![
+        payment.project.0,
+        payment.payment_id,
+        payment.payment_type,
+        payment.user_id,
+        payment.received_at.millis(),
+    ];
+    let mut statement = connection.prepare_cached(&select)?;
+    Ok(statement.query_row(key, |row| Ok((row.get(3)?, stored_payment(row)?))).optional()?)
+}
+
+/// Whether a provider tells late of a payment that was taken back and not told again by its sender.
+pub(super) fn taken_back(
+    connection: &Connection,
+    payment: &NewPayment,
+) -> Result<bool, StoreError> {
+    match payment.source {
+        Source::Sender | Source::Event => return Ok(false),
+        Source::Provider => {}
+    }
+    let select = "SELECT 1 FROM removed_payments
+                  WHERE project = ?1 AND payment_id = ?2 AND source <> 'event'";
+    let key = params![payment.project.0, payment.payment_id];
+    Ok(connection.prepare_cached(select)?.exists(key)?
+        && first_record(connection, payment)?.is_none()
+        && waiting(connection, payment)?.is_none())
+}
+
+fn stored_payment(row: &Row<'_>) -> rusqlite::Result<StoredPayment> {
+    Ok(StoredPayment {
+        received_at: Timestamp::from_millis(row.get(0)?),
+        capture: row.get(1)?,
+        decision: row.get(2)?,
+    })
+}
