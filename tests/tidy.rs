@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "a failing test says what it expected")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -228,6 +229,35 @@ fn every_code_is_tested_by_name() {
         .map(|code| format!("{code} {code:?}"))
         .collect();
     assert_eq!(untested, Vec::<String>::new());
+}
+
+/// The acceptance rows: what the hosted services' clients, and the issue, may rely on. A family and
+/// the first and last number of its rows.
+const ROWS: [(&str, std::ops::RangeInclusive<u32>); 4] =
+    [("LR", 1..=41), ("FA", 1..=21), ("SDK", 1..=8), ("MX", 26..=26)];
+
+#[test]
+fn every_acceptance_row_is_shown_by_a_test() {
+    let mut shown = BTreeSet::new();
+    for source in sources("src").iter().chain(&sources("tests")) {
+        let mut lines = source.text.lines().map(str::trim);
+        while let Some(line) = lines.next() {
+            let Some(rows) = line.strip_prefix("/// Shows ") else { continue };
+            if !ROWS.iter().any(|(family, _)| rows.starts_with(&format!("{family}-"))) {
+                continue;
+            }
+            let next = lines.next().unwrap_or_default();
+            let is_test = next.starts_with("#[test]") || next.starts_with("#[tokio::test");
+            assert!(is_test, "{}: only a test shows something: {line}", source.path);
+            shown.extend(rows.trim_end_matches('.').split(", ").map(str::to_owned));
+        }
+    }
+    let row = |family: &'static str| move |number: u32| format!("{family}-{number}");
+    let rows: BTreeSet<String> =
+        ROWS.into_iter().flat_map(|(family, numbers)| numbers.map(row(family))).collect();
+    let (missing, unknown) = (rows.difference(&shown), shown.difference(&rows));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&String>::new(), "no test shows these rows");
+    assert_eq!(unknown.collect::<Vec<_>>(), Vec::<&String>::new(), "there are no such rows");
 }
 
 #[test]

@@ -40,6 +40,7 @@ async fn trigger(engine: &Engine, user: &str, install: &str) -> Answer {
     answer
 }
 
+/// Shows SDK-1, SDK-3.
 #[tokio::test]
 async fn a_signup_of_an_app_makes_its_user_known_with_the_device() {
     let engine = start(MAPPING).await;
@@ -63,6 +64,7 @@ async fn a_signup_of_an_app_makes_its_user_known_with_the_device() {
     assert_eq!(engine.arrived(), ["DEFAULT.p1"]);
 }
 
+/// Shows SDK-2, LR-2.
 #[tokio::test]
 async fn a_token_that_is_missing_or_wrong_is_a_401_and_nothing_is_stored() {
     let engine = start(MAPPING).await;
@@ -96,6 +98,7 @@ async fn a_token_that_is_missing_or_wrong_is_a_401_and_nothing_is_stored() {
     assert_eq!(engine.books().await.recorded, 0);
 }
 
+/// Shows SDK-5.
 #[tokio::test]
 async fn what_came_before_the_signup_belongs_to_its_user_and_goes_once() {
     let engine = start(MAPPING).await;
@@ -147,6 +150,7 @@ async fn even_where_everybody_counts_an_installation_is_not_yet_somebody() {
     assert_eq!(engine.arrived(), ["e1"]);
 }
 
+/// Shows SDK-3, SDK-4.
 #[tokio::test]
 async fn a_removal_with_blanks_means_the_key_that_is_there() {
     let engine = start(MAPPING).await;

@@ -7,6 +7,7 @@ use crate::engine::{Engine, KEY, Plan, purchase};
 const COMMERCE: &str = include_str!("../corpus/linkrunner/commerce.json");
 const PLAIN: &str = include_str!("../corpus/linkrunner/capture.json");
 
+/// Shows LR-3.
 #[tokio::test]
 async fn the_documents_purchase_reaches_meta_word_for_word() {
     let engine = Engine::start().await;
@@ -83,6 +84,7 @@ async fn the_documents_plain_payment_is_recorded_and_its_event_is_blocked() {
     assert_eq!(engine.sandbox.received(), 0);
 }
 
+/// Shows LR-6, LR-7, LR-14.
 #[tokio::test]
 async fn a_repetition_answers_201_with_the_first_record_and_names_what_it_ignored() {
     let engine = Engine::start().await;
@@ -105,6 +107,7 @@ async fn a_repetition_answers_201_with_the_first_record_and_names_what_it_ignore
     assert_eq!((books.recorded, books.delivered), (1, 1));
 }
 
+/// Shows LR-8, LR-9, LR-11, LR-12.
 #[tokio::test]
 async fn the_key_is_the_pair_of_type_and_id() {
     let engine = Engine::start().await;
@@ -128,6 +131,7 @@ async fn the_key_is_the_pair_of_type_and_id() {
     assert_eq!(engine.books().await.recorded, 5);
 }
 
+/// Shows LR-10.
 #[tokio::test]
 async fn concurrent_equal_captures_give_one_record_and_one_event() {
     let engine = Engine::start().await;
@@ -142,6 +146,7 @@ async fn concurrent_equal_captures_give_one_record_and_one_event() {
     assert_eq!(engine.arrived(), ["DEFAULT.race"]);
 }
 
+/// Shows LR-16.
 #[tokio::test]
 async fn a_payment_before_its_signup_is_held_and_released_with_its_own_time() {
     let engine = Engine::start().await;
@@ -254,6 +259,7 @@ async fn where_everybody_counts_nobody_has_to_sign_up() {
     assert_eq!(engine.arrived(), ["DEFAULT.p1"]);
 }
 
+/// Shows LR-1.
 #[tokio::test]
 async fn keys_are_asked_for_before_anything_is_read() {
     let engine = Engine::start().await;
@@ -278,6 +284,7 @@ async fn keys_are_asked_for_before_anything_is_read() {
     assert_eq!(answer.status, 400, "header names have no case");
 }
 
+/// Shows LR-12, LR-18, LR-19, LR-23, LR-26, LR-30.
 #[tokio::test]
 async fn bad_bodies_are_4xx_that_name_the_field_and_store_nothing() {
     let engine = Engine::start().await;
@@ -337,6 +344,7 @@ async fn a_broken_event_data_never_loses_the_payment() {
     assert_eq!(engine.books().await.recorded, 1);
 }
 
+/// Shows LR-30.
 #[tokio::test]
 async fn wrong_paths_and_methods_are_told_so_in_the_envelope() {
     let engine = Engine::start().await;
@@ -358,6 +366,7 @@ async fn wrong_paths_and_methods_are_told_so_in_the_envelope() {
     }
 }
 
+/// Shows LR-39.
 #[tokio::test]
 async fn a_key_that_calls_too_often_is_told_when_to_come_back() {
     let engine = Plan::default().project("max_requests_per_second = 3").start().await;

@@ -56,6 +56,7 @@ impl Memory {
     }
 }
 
+/// Shows LR-10, LR-40.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_nine_under_load_loses_nothing_and_doubles_nothing() {
     let folder = TempDir::new().expect("a folder");

@@ -73,6 +73,7 @@ fn assert_refused(answer: &Answer, status: u16, names: &str) {
     assert_eq!(answer.body, shape);
 }
 
+/// Shows FA-1, FA-8, FA-13, FA-14.
 #[tokio::test]
 async fn the_documents_sample_is_recorded_and_its_answer_is_exact() {
     let engine = site("").start().await;
@@ -95,6 +96,7 @@ async fn the_documents_sample_is_recorded_and_its_answer_is_exact() {
     assert!(!capture.contains("session_1"));
 }
 
+/// Shows FA-14, FA-18, FA-19.
 #[tokio::test]
 async fn a_payment_reaches_meta_with_what_is_known_of_its_visitor() {
     let engine = site("").start().await;
@@ -126,6 +128,7 @@ async fn a_payment_reaches_meta_with_what_is_known_of_its_visitor() {
     assert_eq!(event["custom_data"], custom);
 }
 
+/// Shows FA-2.
 #[tokio::test]
 async fn a_key_is_asked_for_before_anything_else() {
     let engine = site("").start().await;
@@ -162,6 +165,7 @@ async fn a_key_is_asked_for_before_anything_else() {
     assert_eq!(request.send().await.expect("an answer").status(), 200, "the scheme in any case");
 }
 
+/// Shows FA-3, FA-4, FA-5, FA-6, FA-9, FA-12.
 #[tokio::test]
 async fn refusals_have_their_shape_and_leave_nothing_behind() {
     let engine = site("").start().await;
@@ -225,6 +229,7 @@ async fn an_unknown_visitor_is_unknown_where_everybody_counts_too() {
     assert_refused(&visitor, 404, "Visitor not found");
 }
 
+/// Shows FA-10.
 #[tokio::test]
 async fn a_repetition_is_refused_in_a_way_that_programs_recognise() {
     let engine = site("").start().await;
@@ -249,6 +254,7 @@ async fn a_repetition_is_refused_in_a_way_that_programs_recognise() {
     assert_eq!(engine.books().await.recorded, 2);
 }
 
+/// Shows FA-10.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_equal_payments_at_once_one_is_recorded() {
     const SENDERS: usize = 32;
@@ -267,6 +273,7 @@ async fn of_many_equal_payments_at_once_one_is_recorded() {
     assert_eq!(engine.books().await.recorded, 1);
 }
 
+/// Shows FA-9, FA-11.
 #[tokio::test]
 async fn an_id_is_unique_for_its_site_alone() {
     let engine = site(OTHER_SITE).start().await;
@@ -283,6 +290,7 @@ async fn an_id_is_unique_for_its_site_alone() {
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
+/// Shows FA-12, FA-15.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_limit_of_a_month_holds_under_any_race_and_after_a_restart() {
     let plan = site("max_payments_per_month = 3");
@@ -313,6 +321,7 @@ async fn the_limit_of_a_month_holds_under_any_race_and_after_a_restart() {
     assert_eq!(pay(&engine, SAMPLE).await.status, 200);
 }
 
+/// Shows FA-16.
 #[tokio::test]
 async fn a_site_that_is_gone_is_not_found() {
     let engine = site("closed = true").start().await;
@@ -333,6 +342,7 @@ async fn a_site_that_is_gone_is_not_found() {
     assert_eq!((capture.status, &capture.body["msg"]), (401, &json!("Server key invalid!")));
 }
 
+/// Shows FA-17.
 #[tokio::test]
 async fn deletions_take_one_payment_or_a_range() {
     let engine = site("").start().await;
@@ -405,6 +415,7 @@ async fn what_a_range_takes_back_before_it_was_sent_is_never_sent() {
     assert_eq!(engine.arrived(), Vec::<String>::new());
 }
 
+/// Shows FA-18, FA-20.
 #[tokio::test]
 async fn visitors_are_users_of_the_project() {
     let engine = site("").start().await;
@@ -450,6 +461,7 @@ async fn visitors_are_users_of_the_project() {
     assert_refused(&found, 404, "Visitor not found");
 }
 
+/// Shows FA-20, FA-21.
 #[tokio::test]
 async fn other_methods_and_routes_are_refused_in_faurya_s_shape() {
     let engine = site("").start().await;
@@ -496,6 +508,7 @@ async fn a_key_that_is_used_too_often_waits() {
     assert_eq!(engine.capture("{}").await.status, 400);
 }
 
+/// Shows FA-13.
 #[tokio::test]
 async fn a_currency_that_is_none_is_recorded_and_not_sent_as_another() {
     let engine = site("").start().await;

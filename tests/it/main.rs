@@ -37,6 +37,7 @@ mod reloading;
 mod removal;
 mod replaying;
 mod reporting;
+mod rows;
 mod schema;
 mod stand_in;
 mod webhooks;

@@ -4,6 +4,7 @@ use crate::engine::{Engine, Plan, purchase};
 
 const REMOVE: &str = include_str!("../corpus/linkrunner/remove.json");
 
+/// Shows LR-31, LR-34, LR-36.
 #[tokio::test]
 async fn the_documents_removal_takes_back_one_payment() {
     let engine = Engine::start().await;
@@ -31,6 +32,7 @@ async fn the_documents_removal_takes_back_one_payment() {
     assert_eq!(engine.books().await.recorded, 1, "the other payment of the user stays (LR-34)");
 }
 
+/// Shows LR-34.
 #[tokio::test]
 async fn where_the_user_wins_a_removal_with_both_takes_every_payment_of_the_user() {
     let engine = Plan::default().project("remove_by_user_wins = true").start().await;
@@ -45,6 +47,7 @@ async fn where_the_user_wins_a_removal_with_both_takes_every_payment_of_the_user
     assert_eq!(one.body["data"]["deleted"], 1, "a payment alone is still a payment alone");
 }
 
+/// Shows LR-36.
 #[tokio::test]
 async fn what_was_not_sent_yet_is_never_sent() {
     let plan = Plan::default();
@@ -71,6 +74,7 @@ async fn what_was_not_sent_yet_is_never_sent() {
     assert_eq!(engine.arrived(), ["DEFAULT.stays"]);
 }
 
+/// Shows LR-32, LR-36.
 #[tokio::test]
 async fn a_user_is_removed_with_every_payment_and_every_trace() {
     let engine = Engine::start().await;
@@ -94,6 +98,7 @@ async fn a_user_is_removed_with_every_payment_and_every_trace() {
     assert!(!story.body.to_string().contains("canary-user"), "{}", story.body);
 }
 
+/// Shows LR-15, LR-33.
 #[tokio::test]
 async fn a_removed_key_is_free_again_and_its_event_keeps_its_id() {
     let engine = Engine::start().await;

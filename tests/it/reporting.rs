@@ -18,6 +18,7 @@ fn sent(engine: &Engine, at: usize) -> Value {
     serde_json::from_str(&engine.sandbox.events()[at].raw).expect("JSON")
 }
 
+/// Shows LR-37, LR-38.
 #[tokio::test]
 async fn a_reported_event_goes_to_meta_under_the_name_that_the_mapping_gives_it() {
     let engine = engine().await;
@@ -42,6 +43,7 @@ async fn a_reported_event_goes_to_meta_under_the_name_that_the_mapping_gives_it(
     assert_eq!(kinds, ["event:add_to_cart", "DEFAULT"]);
 }
 
+/// Shows LR-38.
 #[tokio::test]
 async fn without_an_id_every_report_is_one_of_its_own_and_none_has_the_id_of_another() {
     let engine = engine().await;
@@ -57,6 +59,7 @@ async fn without_an_id_every_report_is_one_of_its_own_and_none_has_the_id_of_ano
     assert!(ids[0].starts_with("add_to_cart."), "{ids:?}");
 }
 
+/// Shows LR-37.
 #[tokio::test]
 async fn what_becomes_of_a_report_is_never_left_unsaid() {
     let engine = engine().await;

@@ -97,6 +97,7 @@ fn payment_of(text: &str) -> (Option<String>, Vec<(String, String)>) {
     (reading.value.map(|payment| payment.to_capture()), says)
 }
 
+/// Shows FA-3, FA-4, FA-5, FA-6, FA-13, FA-14.
 #[test]
 fn every_field_of_a_payment_takes_what_is_documented() {
     judge(&OF_PAYMENT, &PAYMENT, |body| said(&read_payment(body)));
@@ -174,6 +175,7 @@ fn a_payment_becomes_a_capture() {
     }
 }
 
+/// Shows FA-6, FA-7, FA-8.
 #[test]
 fn metadata_has_at_most_ten_plain_attributes() {
     let body = |metadata: &str| {
