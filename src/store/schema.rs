@@ -61,12 +61,17 @@ pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
 
 /// Applies the migrations that the database has not seen.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    migrate_to(connection, u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX))
+}
+
+/// The same up to a migration: tests begin with an older database.
+pub(super) fn migrate_to(connection: &mut Connection, last: u32) -> Result<(), StoreError> {
     let found = version(connection)?;
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
-    for (number, migration) in (1_u32..).zip(MIGRATIONS).skip(found as usize) {
+    for (number, migration) in (1_u32..=last).zip(MIGRATIONS).skip(found as usize) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", number)?;

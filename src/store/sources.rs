@@ -5,12 +5,15 @@
 //! what one of them told under an id and the other tells again is one payment. The rule is asked
 //! inside the writer's transaction; outside of it two copies that arrive at once would be two.
 
+use std::sync::LazyLock;
+
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writer::Books;
 use super::{NewPayment, ProjectKey, Store, StoreError, StoredPayment};
 use crate::core::names::closed_list;
+use crate::core::payment::PaymentType;
 use crate::core::time::Timestamp;
 
 closed_list! {
@@ -36,12 +39,16 @@ impl Source {
     }
 
     /// The condition on a row with the same project (?1) and id (?2) under which it is the same
-    /// payment as one of the type ?3 from this source.
-    const fn same(self) -> &'static str {
+    /// payment as one of the type ?3 from this source. The types are listed, so that each is one
+    /// look into an index however many reports of events, or held payments, have the same id.
+    fn same(self) -> String {
+        static TYPES: LazyLock<String> =
+            LazyLock::new(|| PaymentType::words().collect::<Vec<_>>().join("', '"));
+        let types = TYPES.as_str();
         match self {
-            Self::Sender => "(type = ?3 OR source = 'provider')",
-            Self::Event => "type = ?3",
-            Self::Provider => "source <> 'event'",
+            Self::Sender => format!("type IN ('{types}') AND (type = ?3 OR source = 'provider')"),
+            Self::Event => "type = ?3".to_owned(),
+            Self::Provider => format!("type IN ('{types}')"),
         }
     }
 }
@@ -91,7 +98,7 @@ pub(super) fn first_record(
     payment: &NewPayment,
 ) -> Result<Option<StoredPayment>, StoreError> {
     let select = format!(
-        "SELECT received_at, capture, decision FROM payments
+        "SELECT received_at, capture, decision FROM payments INDEXED BY payments_key
          WHERE project = ?1 AND payment_id = ?2 AND {} ORDER BY type = ?3 DESC, seq LIMIT 1",
         payment.source.same()
     );
@@ -107,7 +114,8 @@ pub(super) fn waiting(
     payment: &NewPayment,
 ) -> Result<Option<(i64, StoredPayment)>, StoreError> {
     let select = format!(
-        "SELECT received_at, capture, decision, id FROM held_payments
+        "SELECT received_at, capture, decision, id
+         FROM held_payments INDEXED BY held_payments_key
          WHERE project = ?1 AND payment_id = ?2 AND {} AND user_id = ?4 AND expires_at > ?5
          ORDER BY type = ?3 DESC, id LIMIT 1",
         payment.source.same()
@@ -146,4 +154,51 @@ fn stored_payment(row: &Row<'_>) -> rusqlite::Result<StoredPayment> {
         capture: row.get(1)?,
         decision: row.get(2)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::schema;
+
+    /// How the database would look for what a payment repeats.
+    fn plan(connection: &Connection, table: &str, source: Source) -> String {
+        let select = format!(
+            "EXPLAIN QUERY PLAN SELECT 1 FROM {table}
+             WHERE project = ?1 AND payment_id = ?2 AND {} AND user_id = ?4",
+            source.same()
+        );
+        let key = params![1, "p", "DEFAULT", "u"];
+        connection.query_row(&select, key, |row| row.get(3)).expect("a plan")
+    }
+
+    #[test]
+    fn no_look_for_another_telling_reads_more_than_a_row_a_type() {
+        let mut connection = Connection::open_in_memory().expect("a database in memory");
+        schema::migrate(&mut connection).expect("the schema");
+        for source in Source::ALL {
+            let recorded = plan(&connection, "payments INDEXED BY payments_key", *source);
+            assert!(recorded.contains("payment_id=? AND type=?"), "{source}: {recorded}");
+            let held = plan(&connection, "held_payments INDEXED BY held_payments_key", *source);
+            assert!(held.contains("type=? AND user_id=?"), "{source}: {held}");
+        }
+    }
+
+    #[test]
+    fn what_stood_in_the_books_before_was_told_by_its_sender() {
+        let mut connection = Connection::open_in_memory().expect("a database in memory");
+        schema::migrate_to(&mut connection, 5).expect("the schema before");
+        let insert = "INSERT INTO payments (seq, project, type, payment_id, user_id, received_at,
+                                            capture, decision, first_delivery, deliveries)
+                      VALUES (?1, 1, ?2, 'p', 'u', 0, '{}', '{}', 1, 0)";
+        for (seq, kind) in [(1, "DEFAULT"), (2, "event:add_to_cart")] {
+            connection.execute(insert, params![seq, kind]).expect("a row");
+        }
+        schema::migrate(&mut connection).expect("the schema of today");
+        let mut select =
+            connection.prepare("SELECT source FROM payments ORDER BY seq").expect("SQL");
+        let sources = select.query_map([], |row| Source::of_row(row, 0)).expect("rows");
+        let sources: Vec<Source> = sources.collect::<Result<_, _>>().expect("sources");
+        assert_eq!(sources, [Source::Sender, Source::Event]);
+    }
 }
