@@ -33,7 +33,8 @@ pub enum Doomed {
     Payment(String),
     /// Those of this user that have this id.
     UserAndPayment(String, String),
-    /// The one with this type and id, and those that wait under this key.
+    /// The one with this type and id, which a provider may have told under another type, and those
+    /// that wait under this key.
     Key(&'static str, String),
     /// All that arrived from the first moment to the last, both included; of one user or of all.
     Arrived(Option<String>, (Timestamp, Timestamp)),
@@ -49,9 +50,10 @@ impl Doomed {
             Self::UserAndPayment(user, id) => {
                 ("user_id = ?2 AND payment_id = ?3", vec![user.into(), id.into()])
             }
-            Self::Key(kind, id) => {
-                ("type = ?2 AND payment_id = ?3", vec![kind.to_owned().into(), id.into()])
-            }
+            Self::Key(kind, id) => (
+                "payment_id = ?3 AND (type = ?2 OR source = 'provider')",
+                vec![kind.to_owned().into(), id.into()],
+            ),
             Self::Arrived(None, (first, last)) => {
                 ("received_at BETWEEN ?2 AND ?3", vec![first.millis().into(), last.millis().into()])
             }

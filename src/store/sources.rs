@@ -73,7 +73,8 @@ impl Store {
         self.write(work).await
     }
 
-    /// The payments that a provider knows under this id as well.
+    /// The payments that a provider knows under this id as well, and under no other: what several
+    /// have paid does not go back with one of them.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -83,7 +84,9 @@ impl Store {
         alias: String,
     ) -> Result<Vec<String>, StoreError> {
         let read = move |connection: &Connection| {
-            let select = "SELECT payment_id FROM aliases WHERE project = ?1 AND alias = ?2";
+            let select = "SELECT payment_id FROM aliases a WHERE project = ?1 AND alias = ?2
+                          AND NOT EXISTS (SELECT 1 FROM aliases b WHERE b.project = a.project
+                              AND b.payment_id = a.payment_id AND b.alias <> a.alias)";
             let mut statement = connection.prepare_cached(select)?;
             let rows = statement.query_map(params![project.0, alias], |row| row.get(0))?;
             Ok(rows.collect::<Result<Vec<String>, _>>()?)

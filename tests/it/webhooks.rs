@@ -240,6 +240,34 @@ async fn a_refund_that_names_no_invoice_finds_it_by_what_paid_it() {
     let known = stripe(&engine, "charge.refunded", &charge).await;
     assert_eq!(known.body["data"]["deleted"], 1, "{}", known.body);
     assert_eq!(engine.books().await.recorded, 0);
+    // An invoice that two intents have paid does not go back with one of them.
+    stripe(&engine, "invoice.paid", &invoice("in_2", "subscription_cycle")).await;
+    for intent in ["pi_2", "pi_3"] {
+        let paid_by = json!({"invoice": "in_2", "payment": {"payment_intent": intent}});
+        stripe(&engine, "invoice_payment.paid", &paid_by).await;
+    }
+    let mut part = charge;
+    part["payment_intent"] = json!("pi_2");
+    let kept = stripe(&engine, "charge.refunded", &part).await;
+    assert_eq!(kept.body["msg"], "No payment is known for this refund");
+    assert_eq!(engine.books().await.recorded, 1);
+}
+
+#[tokio::test]
+async fn a_site_deletes_the_transaction_that_its_provider_told() {
+    let engine = plan().project("\nsite_key = { env = \"STORY_SITE\" }").start().await;
+    engine.sign_up("666").await;
+    stripe(&engine, "invoice.paid", &invoice("in_1", "subscription_create")).await;
+    let call = async |method: &str, body: &Value| {
+        let request = engine.request(method, "/api/v1/payments");
+        let request = request.header("authorization", "Bearer story_site").body(body.to_string());
+        Answer::of(request.send().await.expect("an answer")).await
+    };
+    let paid = json!({"faurya_visitor_id": "666", "transaction_id": "in_1", "amount": 10.5});
+    let again = call("POST", &paid).await;
+    assert_eq!((again.status, &again.body["code"]), (400, &json!("duplicate_transaction")));
+    let deleted = call("DELETE", &json!({"transaction_id": "in_1"})).await;
+    assert_eq!((deleted.status, &deleted.body["deleted"]), (200, &json!(1)), "{}", deleted.body);
 }
 
 #[tokio::test]

@@ -17,3 +17,4 @@ CREATE TABLE aliases (
     payment_id TEXT NOT NULL,
     PRIMARY KEY (project, alias, payment_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX aliases_payment ON aliases (project, payment_id);
