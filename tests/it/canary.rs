@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::program::{self, KEY, Program, SITE_KEY, TOKEN};
+use crate::program::{
+    self, CLIENT_TOKEN, HOOK_SECRET, KEY, Program, SIGNING_SECRET, SITE_KEY, TOKEN,
+};
 
 /// What must not be found anywhere. Each is unmistakable.
-const SECRETS: [&str; 13] = [
+const SECRETS: [&str; 16] = [
     "canary.signup@example.com",
     "canary.payment@example.com",
     "canary.cart@example.com",
@@ -22,6 +24,9 @@ const SECRETS: [&str; 13] = [
     "canary.visitor@example.com",
     KEY,
     SITE_KEY,
+    CLIENT_TOKEN,
+    SIGNING_SECRET,
+    HOOK_SECRET,
     TOKEN,
 ];
 
@@ -107,6 +112,17 @@ async fn no_clear_person_and_no_secret_in_any_file_log_or_answer() {
     let wrong = http.post(format!("http://{}/api/v1/signup", program.api));
     let wrong = wrong.header("linkrunner-key", format!("{KEY}x")).send().await.expect("an answer");
     answers.push_str(&wrong.text().await.expect("text"));
+    // A right token with a wrong signature, and a webhook that is not believed.
+    for (path, header) in [
+        ("api/client/trigger", ("x-signature", SIGNING_SECRET)),
+        ("webhooks/stripe/shop", ("stripe-signature", HOOK_SECRET)),
+    ] {
+        let body = format!(r#"{{"token":"{CLIENT_TOKEN}","user_data":{{"id":"u4"}}}}"#);
+        let call = http.post(format!("http://{}/{path}", program.api)).body(body);
+        let answer = call.header(header.0, header.1).send().await.expect("an answer");
+        assert!(matches!(answer.status().as_u16(), 400 | 401), "{path}");
+        answers.push_str(&answer.text().await.expect("text"));
+    }
     let trace = program::run(folder.path(), &["trace", "visible-1", "--format", "json"]);
     answers.push_str(&String::from_utf8_lossy(&trace.stdout));
     let before_stop = files(folder.path());

@@ -17,6 +17,15 @@ pub(crate) const KEY: &str = "program-server-key-a7f3";
 /// The site key of the programs.
 pub(crate) const SITE_KEY: &str = "program-site-key-5d0e";
 
+/// The client token of the programs.
+pub(crate) const CLIENT_TOKEN: &str = "program-client-token-3b8d";
+
+/// The secret with which apps sign to the programs.
+pub(crate) const SIGNING_SECRET: &str = "program-signing-secret-c64e";
+
+/// The secret of Stripe's webhook.
+pub(crate) const HOOK_SECRET: &str = "program-hook-secret-72fa";
+
 /// The access token of the programs.
 pub(crate) const TOKEN: &str = "program-access-token-91c2";
 
@@ -39,6 +48,9 @@ impl Program {
             name = "shop"
             server_key = {{ env = "SHOP_SERVER_KEY" }}
             site_key = {{ env = "SHOP_SITE_KEY" }}
+            client_token = {{ env = "SHOP_CLIENT_TOKEN" }}
+            client_signing = {{ key_id = "app-1", secret = {{ env = "SHOP_SIGNING_SECRET" }} }}
+            webhooks = {{ stripe = {{ env = "SHOP_HOOK_SECRET" }} }}
             mapping = "commerce.toml"
             [datasets.storefront]
             id = "1234567890"
@@ -124,6 +136,9 @@ pub(crate) fn command(folder: &Path) -> Command {
         .current_dir(folder)
         .env("SHOP_SERVER_KEY", KEY)
         .env("SHOP_SITE_KEY", SITE_KEY)
+        .env("SHOP_CLIENT_TOKEN", CLIENT_TOKEN)
+        .env("SHOP_SIGNING_SECRET", SIGNING_SECRET)
+        .env("SHOP_HOOK_SECRET", HOOK_SECRET)
         .env("META_ACCESS_TOKEN", TOKEN)
         .env("NO_COLOR", "1")
         .stdin(Stdio::null());
