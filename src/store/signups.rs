@@ -5,7 +5,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::payments::{first_record, held_of, record, user};
+use super::payments::{held_of, record, user};
+use super::sources::first_record;
 use super::writer::Books;
 use super::{Entered, HeldPayment, NewPayment, ProjectKey, Store, StoreError};
 use crate::core::payment::InstallId;
