@@ -5,6 +5,7 @@
 //! requests under way are answered, attempts under way are settled, then the books are closed.
 
 mod reload;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,14 +19,15 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::core::delivery::RetryPolicy;
+use crate::core::delivery::Waits;
 use crate::core::mapping::DatasetName;
-use crate::forwarder::{ClientError, Forwarder, MetaClient, Stop};
+use crate::forwarder::{Alarm, ClientError, Forwarder, MetaClient, Stop};
 use crate::http::{self, Api, Patience};
 use crate::intake::{Intake, LiveMapping, Project};
 use crate::store::{DatasetKey, Store, StoreError};
 use crate::telemetry;
 use reload::Reload;
+use tokens::{Token, Tokens};
 
 pub use reload::SharedWorld;
 
@@ -77,6 +79,7 @@ pub struct App {
     admin: TcpListener,
     forwarders: Vec<Forwarder>,
     reload: Reload,
+    tokens: Tokens,
     address_file: PathBuf,
 }
 
@@ -149,19 +152,8 @@ impl App {
         world: SharedWorld,
     ) -> Result<Self, StartError> {
         let desk = Desk::open(config, &clock).await?;
-        let mut forwarders = Vec::new();
-        for (name, dataset) in &config.datasets {
-            forwarders.push(Forwarder {
-                store: desk.store.clone(),
-                clock: clock.clone(),
-                name: name.clone(),
-                key: desk.datasets[name],
-                client: MetaClient::new(dataset)?,
-                sending: dataset.sending,
-                retry: RetryPolicy::default(),
-                owner: uuid::Uuid::now_v7().to_string(),
-            });
-        }
+        let (forwarders, tokens) = ways_out(config, &clock, &desk)?;
+        let tokens = Tokens { tokens, world: SharedWorld::clone(&world), clock: clock.clone() };
         let public = bind(config.http.listen).await?;
         let admin = bind(config.http.admin_listen).await?;
         let mut files: Vec<LiveMapping> = Vec::new();
@@ -181,7 +173,7 @@ impl App {
         if let Err(error) = told {
             telemetry::listener_failed("the file of the admin address", &error);
         }
-        Ok(Self { desk, api, public, admin, forwarders, reload, address_file })
+        Ok(Self { desk, api, public, admin, forwarders, reload, tokens, address_file })
     }
 
     /// Where the public API listens.
@@ -224,10 +216,12 @@ impl App {
         }
         let tending = tokio::spawn(self.desk.clone().tend());
         let reloading = tokio::spawn(self.reload.run());
+        let renewing = tokio::spawn(self.tokens.run());
         stop.await;
         telemetry::stopping();
         tending.abort();
         reloading.abort();
+        renewing.abort();
         closing.send_replace(true);
         drain(doors).await;
         ending.send_replace(true);
@@ -247,6 +241,33 @@ impl App {
             telemetry::listening("the admin API", address);
         }
     }
+}
+
+/// A forwarder for each dataset, and the token that it sends.
+fn ways_out(
+    config: &Config,
+    clock: &Clock,
+    desk: &Desk,
+) -> Result<(Vec<Forwarder>, Vec<Token>), StartError> {
+    let (mut forwarders, mut tokens) = (Vec::new(), Vec::new());
+    let alarm = Alarm::new(config.alerts.clone(), clock)?;
+    for (name, dataset) in &config.datasets {
+        let (in_use, token) = watch::channel(dataset.access_token.clone());
+        let file = dataset.access_token_file.clone();
+        tokens.push(Token { dataset: name.clone(), file, in_use });
+        forwarders.push(Forwarder {
+            store: desk.store.clone(),
+            clock: clock.clone(),
+            name: name.clone(),
+            key: desk.datasets[name],
+            client: MetaClient::new(dataset, token)?,
+            sending: dataset.sending,
+            waits: Waits::default(),
+            alarm: alarm.clone(),
+            owner: uuid::Uuid::now_v7().to_string(),
+        });
+    }
+    Ok((forwarders, tokens))
 }
 
 /// The file that names the admin address of the service that has this database open.

@@ -20,6 +20,7 @@ use secrecy::SecretString;
 
 pub use outline::{Outline, OutlinedProject, outline};
 pub use read::mapping_file::{compiled, feed_stamp, mapping_file};
+pub use read::secret::secret_in;
 pub use schema::schema;
 pub use world::{FeedStamp, Onlooker, System, World};
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub projects: Vec<Project>,
     /// Where events go.
     pub datasets: BTreeMap<DatasetName, Dataset>,
+    /// The address that alarms are posted to: a secret, because whoever knows it can write there.
+    pub alerts: Option<SecretString>,
 }
 
 /// `[http]`
@@ -126,6 +129,9 @@ pub struct Dataset {
     pub id: String,
     /// The token that may send to it.
     pub access_token: SecretString,
+    /// The file that it was read from, where it was: a new token in it is taken while the service
+    /// runs.
+    pub access_token_file: Option<PathBuf>,
     /// Meta, or a stand-in. Only https, or the loopback.
     pub endpoint: String,
     /// The version of the Graph API.

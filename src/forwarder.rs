@@ -8,6 +8,7 @@
 //! The lease only keeps two forwarders from doing the same work; what keeps them from harm is the
 //! epoch inside each settlement. Deliberately absent: deciding what an answer means (`core`).
 
+mod alarm;
 mod carrier;
 mod meta_client;
 mod pace;
@@ -18,16 +19,17 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use alarm::Alarm;
 pub use meta_client::{ClientError, MetaClient};
 
 use crate::clock::Clock;
 use crate::config::Sending;
 use crate::core::batch::BatchLimits;
-use crate::core::delivery::RetryPolicy;
+use crate::core::delivery::Waits;
 use crate::core::mapping::DatasetName;
 use crate::store::{DatasetKey, Lease, Settlement, Store, StoreError};
 use crate::telemetry;
-use carrier::{Carried, Carrier, Run};
+use carrier::{Carrier, Finished, Run};
 use pace::Pace;
 
 /// How long a lease lasts, in milliseconds: long enough for a stall, short enough for a takeover.
@@ -55,7 +57,9 @@ pub struct Forwarder {
     /// The pace.
     pub sending: Sending,
     /// How long to wait between tries.
-    pub retry: RetryPolicy,
+    pub waits: Waits,
+    /// Whom to tell when a person has to act.
+    pub alarm: Alarm,
     /// Who takes the lease: unique among all processes.
     pub owner: String,
 }
@@ -104,12 +108,10 @@ impl Forwarder {
 
     /// Forwards under one lease, until told to stop.
     async fn forward(&self, lease: Lease, stop: &mut Stop) -> Result<(), StoreError> {
-        let carrier = Carrier {
-            forwarder: self.clone(),
-            lease,
-            pace: Arc::new(Pace::new(&self.clock, &self.sending)),
-            stop: stop.clone(),
-        };
+        let left = self.store.circuit(self.key).await?;
+        let pace = Pace::new(&self.clock, &self.sending, left);
+        let _watching = self.watch_token(&pace);
+        let carrier = Carrier { forwarder: self.clone(), lease, pace, stop: stop.clone() };
         let mut window = Window { runs: VecDeque::new(), position: lease.cursor, retrying: false };
         let mut cursor = lease.cursor;
         loop {
@@ -131,7 +133,7 @@ impl Forwarder {
                         // A run that ends otherwise has panicked: a fault of ours, and the log
                         // still has what it carried.
                         let carried = carried.map_err(|_| StoreError::Panicked)?;
-                        cursor = self.settle(lease, cursor, carried, &mut window).await?;
+                        cursor = self.settle(&carrier, cursor, carried, &mut window).await?;
                     }
                     () = self.clock.sleep_until(heartbeat) => self.renew(lease, cursor).await?,
                 }
@@ -198,30 +200,46 @@ impl Forwarder {
 
     async fn settle(
         &self,
-        lease: Lease,
+        carrier: &Carrier,
         cursor: i64,
-        carried: Carried,
+        finished: Finished,
         window: &mut Window,
     ) -> Result<i64, StoreError> {
-        let cursor = carried.upto.unwrap_or(cursor);
-        if carried.upto.is_none() {
+        let Finished { upto, carried } = finished;
+        let cursor = upto.unwrap_or(cursor);
+        if upto.is_none() {
             window.retrying = false;
         }
-        let settlement = Settlement {
+        let until = self.clock.now().plus_millis(LEASE_MILLIS);
+        let mut settlement = Settlement {
             cursor,
             attempts: carried.attempts,
             dead: carried.dead,
             retries: carried.retries,
             retried: carried.retried,
-            ..Settlement::renewal(lease, self.clock.now().plus_millis(LEASE_MILLIS))
+            ..Settlement::renewal(carrier.lease, until)
         };
         loop {
+            settlement.circuit = carrier.pace.unwritten();
             match self.store.settle(settlement.clone()).await {
                 Ok(()) => return Ok(cursor),
                 // What Meta took must not be sent again because the disk was full for a moment.
-                Err(error) => self.wait_out(error).await?,
+                Err(error) => {
+                    carrier.pace.not_written();
+                    self.wait_out(error).await?;
+                }
             }
         }
+    }
+
+    /// Looks at a paused dataset again as soon as its token changes, as long as this is kept.
+    fn watch_token(&self, pace: &Arc<Pace>) -> Watching {
+        let (pace, mut token) = (Arc::clone(pace), self.client.token());
+        Watching(tokio::spawn(async move {
+            while token.changed().await.is_ok() {
+                pace.look_again();
+            }
+        }))
     }
 
     async fn renew(&self, lease: Lease, cursor: i64) -> Result<(), StoreError> {
@@ -249,9 +267,18 @@ impl Forwarder {
     }
 }
 
+/// Listens for a new token until it is dropped.
+struct Watching(JoinHandle<()>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// The runs under way, in the order of the log.
 struct Window {
-    runs: VecDeque<JoinHandle<Carried>>,
+    runs: VecDeque<JoinHandle<Finished>>,
     /// Up to which delivery the log is taken.
     position: i64,
     /// Whether one of the runs carries what was due again.

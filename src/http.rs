@@ -8,6 +8,7 @@ mod admin;
 mod answer;
 mod auth;
 mod client;
+mod datasets;
 mod faurya;
 mod health;
 mod linkrunner;
@@ -115,6 +116,7 @@ pub fn admin(api: Api) -> Router {
         .route("/admin/v1/payments", get(payments::payments))
         .route("/admin/v1/payments/{payment_id}", get(admin::payment))
         .route("/admin/v1/books", get(admin::books))
+        .route("/admin/v1/datasets", get(datasets::datasets))
         .route("/admin/v1/mapping", get(mapping::mapping))
         .route("/metrics", get(metrics::metrics))
         .route("/admin/v1/catalog", get(admin::catalog))

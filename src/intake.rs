@@ -85,6 +85,11 @@ impl Intake {
         Self { store, clock, datasets, matching: Matching::default() }
     }
 
+    /// Where events can go.
+    pub fn datasets(&self) -> impl Iterator<Item = &DatasetName> {
+        self.datasets.keys()
+    }
+
     /// Takes a capture. What it answers is on stable storage.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 //! A closed set of backends stands behind this handle; so far there is one, `SQLite`.
 
 mod by_event;
+mod circuits;
 mod deliveries;
 mod known_users;
 mod listing;
@@ -31,7 +32,8 @@ use rusqlite::Connection;
 use tokio::sync::{Notify, Semaphore};
 
 pub use by_event::stories_of_event;
-pub use deliveries::{ACCEPTED, Attempt, Dead, Delivery, Lease, LogRun, Settlement};
+pub use circuits::{CircuitChange, DatasetState};
+pub use deliveries::{Lease, LogRun, Settlement};
 pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::{Doomed, Removed};
@@ -43,6 +45,7 @@ pub use story::{
     stories_of,
 };
 
+pub use crate::core::delivery::{ACCEPTED, Attempt, Dead, Delivery};
 use crate::core::user::User;
 use known_users::KnownUsers;
 use writer::Writer;

@@ -12,6 +12,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::core::delivery::Circuit;
 use crate::core::finding::{Placed, Severity};
 use crate::core::mapping::{DatasetName, MappingVersion};
 use crate::core::names::counted;
@@ -103,6 +104,28 @@ pub fn delivered(dataset: &DatasetName, events: usize, millis: i64) {
 pub fn waiting(dataset: &DatasetName, says: &str, millis: u64, tries: u32) {
     warn!(dataset.name = %dataset, retry.ms = millis, attempt.n = tries,
         "`{dataset}` did not take a request ({says}); try {} in {millis} ms", tries + 1);
+}
+
+/// Nothing goes to a dataset until a person acts. Said once.
+pub fn paused(dataset: &DatasetName, circuit: &Circuit) {
+    let (what, help) = (circuit.what(), circuit.help());
+    error!(dataset.name = %dataset, meta.code = circuit.code, meta.subcode = circuit.subcode,
+        "`{dataset}` is paused: {what}; nothing is lost, and it goes on by itself; to do: {help}");
+}
+
+/// A paused dataset goes on.
+pub fn resumed(dataset: &DatasetName) {
+    info!(dataset.name = %dataset, "`{dataset}` goes on: events flow again");
+}
+
+/// The token of a dataset was read anew from its file.
+pub fn token_taken(dataset: &DatasetName) {
+    info!(dataset.name = %dataset, "the access token of `{dataset}` has changed and is in use");
+}
+
+/// Nobody took an alarm. Its address is a secret.
+pub fn alarm_unheard(event: &'static str) {
+    error!(alarm.event = event, "the alarm `{event}` could not be delivered to [alerts] webhook");
 }
 
 /// Meta refused a request for one of its events.

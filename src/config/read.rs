@@ -2,7 +2,7 @@
 
 mod dataset;
 pub(super) mod mapping_file;
-mod secret;
+pub(super) mod secret;
 mod signing;
 mod webhooks;
 
@@ -69,9 +69,11 @@ impl Reader<'_> {
         let store = self.store(&mut file);
         let (datasets, names) = self.datasets(&mut file);
         let projects = self.projects(&mut file, &names);
+        let alerts = self.alerts(&mut file);
         file.finish(&mut self.findings);
         self.no_key_twice(&projects);
-        Some(Config { path: path.to_owned(), http, store: store?, projects, datasets })
+        let path = path.to_owned();
+        Some(Config { path, http, store: store?, projects, datasets, alerts })
     }
 
     fn http(&mut self, file: &mut Table<'_, '_>) -> Http {
@@ -99,6 +101,26 @@ impl Reader<'_> {
         }
         table.finish(&mut self.findings);
         http
+    }
+
+    /// Where alarms go. The address is a secret: whoever knows it can write there.
+    fn alerts(&mut self, file: &mut Table<'_, '_>) -> Option<SecretString> {
+        let mut table = file.table("alerts", &mut self.findings)?;
+        let help = "write `webhook = { env = \"ALERTS_WEBHOOK\" }`";
+        let span = table.get("webhook").map(Spanned::span);
+        let Some(found) = self.secrets(&mut table, "webhook") else {
+            table.missing("webhook", help, &mut self.findings);
+            return None;
+        };
+        table.finish(&mut self.findings);
+        let webhook = found.into_iter().next()?;
+        let is_unset = !self.world.needs_secrets();
+        if is_unset || dataset::is_safe(webhook.expose_secret()) {
+            return Some(webhook);
+        }
+        let says = "`webhook` holds an address that is neither https nor on this machine".to_owned();
+        self.say(Code::ConfigRange, span.unwrap_or_default(), says, "use an address with https");
+        None
     }
 
     fn address(

@@ -20,7 +20,13 @@ pub fn schema() -> String {
     );
     let projects = Schema::list(project())
         .says("Whose payments are taken: a table `[[projects]]` for each. Required.");
-    Schema::table([("http", http()), ("store", store()), ("projects", projects), ("datasets", datasets)])
+    Schema::table([
+        ("http", http()),
+        ("store", store()),
+        ("projects", projects),
+        ("datasets", datasets),
+        ("alerts", alerts()),
+    ])
         .required(&["projects", "datasets"])
         .says("The configuration of Tillpost. Paths are relative to its folder. Check it with `tillpost check`.")
         .document("Tillpost configuration", [])
@@ -44,6 +50,15 @@ fn http() -> Schema {
         ),
     ])
     .says("Where Tillpost listens.")
+}
+
+fn alerts() -> Schema {
+    let webhook = secrets(true).says(
+        "Where the address is that is told by POST when a dataset is paused, and when it flows again. Required.",
+    );
+    Schema::table([("webhook", webhook)])
+        .required(&["webhook"])
+        .says("Whom to tell when a person has to act.")
 }
 
 fn address() -> Schema {

@@ -36,12 +36,17 @@ pub struct Plan<D> {
 /// the limit on the way is not sent.
 pub const TRAVEL_MILLIS: i64 = 60_000;
 
+/// Whether an event that is sent now would arrive too late for Meta.
+#[must_use]
+pub fn is_too_old(delivery: &impl Planned, now: Timestamp) -> bool {
+    now.plus_millis(TRAVEL_MILLIS) > delivery.expires_at()
+}
+
 /// Plans.
 #[must_use]
 pub fn plan<D: Planned>(limits: BatchLimits, ready: Vec<D>, now: Timestamp) -> Plan<D> {
-    let arrival = now.plus_millis(TRAVEL_MILLIS);
     let (too_old, fresh): (Vec<D>, Vec<D>) =
-        ready.into_iter().partition(|delivery| arrival > delivery.expires_at());
+        ready.into_iter().partition(|delivery| is_too_old(delivery, now));
     let mut requests: Vec<Vec<D>> = Vec::new();
     let mut bytes = 0;
     for delivery in fresh {

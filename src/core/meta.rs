@@ -13,6 +13,7 @@ pub mod event;
 pub mod event_fields;
 pub mod event_parameters;
 pub mod standard_event;
+pub mod usage;
 
 pub use app_data::AppData;
 pub use data_processing::DataProcessing;

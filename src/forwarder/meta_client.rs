@@ -7,11 +7,13 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::watch;
 
 use crate::config::Dataset;
 use crate::core::meta::answer::{self, Outcome};
+use crate::core::meta::usage::{self, Usage};
 
 /// Most bytes of an answer that are read. Meta's have a few hundred.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -21,7 +23,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 pub struct MetaClient {
     http: reqwest::Client,
     address: String,
-    token: SecretString,
+    token: watch::Receiver<SecretString>,
     test_event_code: Option<String>,
 }
 
@@ -34,11 +36,14 @@ pub enum ClientError {
 }
 
 impl MetaClient {
-    /// A client for this dataset.
+    /// A client for this dataset, which sends whatever token stands in `token` at the moment.
     ///
     /// # Errors
     /// [`ClientError`] if the machine's TLS set-up does not work.
-    pub fn new(dataset: &Dataset) -> Result<Self, ClientError> {
+    pub fn new(
+        dataset: &Dataset,
+        token: watch::Receiver<SecretString>,
+    ) -> Result<Self, ClientError> {
         // A second call in one process finds the provider installed, which is all we want.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -49,7 +54,6 @@ impl MetaClient {
             .build()
             .map_err(ClientError::Build)?;
         let address = format!("{}/{}/{}/events", dataset.endpoint, dataset.version, dataset.id);
-        let token = dataset.access_token.clone();
         let test_event_code = dataset.test_event_code.clone();
         Ok(Self { http, address, token, test_event_code })
     }
@@ -60,20 +64,33 @@ impl MetaClient {
         self.test_event_code.as_deref()
     }
 
-    /// Sends one request with so many events and reads the answer.
-    pub async fn send(&self, body: String, events: usize) -> Outcome {
-        match self.exchange(body, events).await {
-            Ok(outcome) => outcome,
+    /// The token, and when it changes.
+    #[must_use]
+    pub fn token(&self) -> watch::Receiver<SecretString> {
+        self.token.clone()
+    }
+
+    /// Sends one request with so many events and reads the answer, and what its headers say of
+    /// Meta's budgets.
+    pub async fn send(&self, body: String, events: usize) -> (Outcome, Usage) {
+        let outcome = match self.exchange(body, events).await {
+            Ok(answered) => return answered,
             Err(error) if error.is_timeout() => silence("timed out"),
             Err(error) if error.is_connect() => silence("cannot be reached"),
             Err(_) => silence("broke off the connection"),
-        }
+        };
+        (outcome, Usage::default())
     }
 
-    async fn exchange(&self, body: String, events: usize) -> Result<Outcome, reqwest::Error> {
-        let bearer = format!("Bearer {}", self.token.expose_secret());
+    async fn exchange(
+        &self,
+        body: String,
+        events: usize,
+    ) -> Result<(Outcome, Usage), reqwest::Error> {
+        let bearer = format!("Bearer {}", self.token.borrow().expose_secret());
         let Ok(mut bearer) = HeaderValue::from_str(&bearer) else {
-            return Ok(silence("was not asked: the token has characters that no header takes"));
+            let says = "was not asked: the token has characters that no header takes";
+            return Ok((silence(says), Usage::default()));
         };
         bearer.set_sensitive(true);
         let request = self
@@ -84,15 +101,25 @@ impl MetaClient {
             .body(body);
         let mut response = request.send().await?;
         let status = response.status().as_u16();
+        let usage = usage_of(response.headers());
         let mut answer = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if answer.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Ok(silence("sent an endless answer"));
+                return Ok((silence("sent an endless answer"), usage));
             }
             answer.extend_from_slice(&chunk);
         }
-        Ok(answer::read(status, &answer, events))
+        let mut outcome = answer::read(status, &answer, events);
+        if let Outcome::Refused(refusal) = &mut outcome {
+            refusal.regain_millis = refusal.regain_millis.max(usage.regain_millis);
+        }
+        Ok((outcome, usage))
     }
+}
+
+fn usage_of(headers: &HeaderMap) -> Usage {
+    let all = usage::HEADERS.iter().flat_map(|name| headers.get_all(*name).iter().map(|v| (*name, v)));
+    usage::read(all.filter_map(|(name, value)| Some((name, value.to_str().ok()?))))
 }
 
 fn silence(says: &str) -> Outcome {

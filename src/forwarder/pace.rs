@@ -1,40 +1,56 @@
-//! How fast a dataset is sent to: its rate limit, and the pause after a failure.
+//! How fast a dataset is sent to: its valve and its rate limit, shared by the runs under way.
 //!
-//! Shared by the runs of one dataset, so that a failure of one holds all, and retries pass
-//! through the same limit as first tries.
+//! In: requests that want to go. Out: a [`Place`] each, in its time. What the valve says is decided
+//! in `core::delivery`; here is only the waiting. A request passes the valve first and the limiter
+//! after it, repetitions included, and is asked again if another failed while it waited.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Sending;
+use crate::core::delivery::{Admission, Circuit, Heard, Moment, Turn, Valve};
+use crate::store::CircuitChange;
 
 /// The pace of one dataset.
 #[derive(Debug)]
 pub(super) struct Pace {
     clock: Clock,
     limiter: Option<RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Nanos>>>,
-    pause: Mutex<Pause>,
+    valve: Mutex<Valve>,
+    written: Mutex<Written>,
+    /// Counts the changes of the valve; whoever waits for one listens here.
+    changes: watch::Sender<u64>,
 }
 
-/// By the monotonic clock: a step of the calendar must not stretch a pause.
-#[derive(Debug, Clone, Copy)]
-struct Pause {
-    until: i64,
-    failed_at: i64,
-    failures: u32,
-    /// Whether a single event failed and nothing was accepted since.
-    doubted: bool,
+/// What the books were last told of the valve.
+#[derive(Debug)]
+struct Written {
+    change: i64,
+    circuit: Option<Circuit>,
+    is_certain: bool,
+}
+
+/// The right to have one request under way. Dropping it gives the place to the next.
+#[derive(Debug)]
+pub(super) struct Place(Arc<Pace>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.change(Valve::leave);
+    }
 }
 
 impl Pace {
-    /// The pace that a dataset asks for, or as fast as Meta answers.
-    pub(super) fn new(clock: &Clock, sending: &Sending) -> Self {
+    /// The pace that a dataset asks for, or as fast as Meta answers; its valve stands as it was
+    /// left.
+    pub(super) fn new(clock: &Clock, sending: &Sending, left: Option<Circuit>) -> Arc<Self> {
         let quota = |rate: NonZeroU32| {
             // A full request must fit through the limiter at once, even where the rate is below it.
             let request = u32::try_from(sending.batch_events).unwrap_or(u32::MAX);
@@ -44,58 +60,84 @@ impl Pace {
             .max_events_per_second
             .and_then(NonZeroU32::new)
             .map(|rate| RateLimiter::direct_with_clock(quota(rate), clock.clone()));
-        let pause = Pause { until: i64::MIN, failed_at: i64::MIN, failures: 0, doubted: false };
-        Self { clock: clock.clone(), limiter, pause: Mutex::new(pause) }
+        let written = Written { change: 0, circuit: left.clone(), is_certain: true };
+        let valve = Mutex::new(Valve::new(sending.max_in_flight, left, moment(clock)));
+        let (changes, _) = watch::channel(0);
+        let written = Mutex::new(written);
+        Arc::new(Self { clock: clock.clone(), limiter, valve, written, changes })
     }
 
-    /// Waits until so many events may be sent.
-    pub(super) async fn ready(&self, events: usize) {
+    /// Waits until a request with so many events may be sent.
+    pub(super) async fn ready(self: &Arc<Self>, events: usize, is_repetition: bool) -> Place {
         loop {
-            let pause = self.lock().until.saturating_sub(self.clock.monotonic_millis());
-            if pause > 0 {
-                self.clock.sleep_millis(pause).await;
-                continue;
-            }
-            match self.limit(events) {
-                None => return,
-                Some(wait_millis) => self.clock.sleep_millis(wait_millis).await,
+            let mut changes = self.changes.subscribe();
+            let now = self.clock.monotonic_millis();
+            let admission = self.lock().admit(now, is_repetition);
+            match admission {
+                Admission::Go => {
+                    let place = Place(Arc::clone(self));
+                    while let Some(wait) = self.limit(events) {
+                        self.clock.sleep_millis(wait).await;
+                    }
+                    if self.lock().is_open(self.clock.monotonic_millis()) {
+                        return place;
+                    }
+                }
+                // A change may come first: somebody mends the token.
+
+                Admission::Until(moment) => tokio::select! {
+                    () = self.clock.sleep_millis(moment.saturating_sub(now)) => {}
+                    _ = changes.changed() => {}
+                },
+                // The sender of changes lives as long as this pace does.
+                Admission::Busy => drop(changes.changed().await),
             }
         }
     }
 
     /// How many requests in a row have failed, the next one included.
     pub(super) fn tries(&self) -> u32 {
-        self.lock().failures.saturating_add(1)
+        self.lock().tries()
     }
 
-    /// A request that was sent at `started` (monotonic) failed: nothing is sent for so long.
-    ///
-    /// Requests that were under way when another failed met the same trouble: they count once.
-    pub(super) fn failed(&self, started: i64, wait_millis: u64) {
-        let now = self.clock.monotonic_millis();
-        let wait = i64::try_from(wait_millis).unwrap_or(i64::MAX);
-        let mut pause = self.lock();
-        pause.until = pause.until.max(now.saturating_add(wait));
-        if started >= pause.failed_at {
-            pause.failures = pause.failures.saturating_add(1);
+    /// Tells the valve what a request met.
+    pub(super) fn met(&self, met: Heard<'_>) -> Turn {
+        self.change(|valve| valve.met(met))
+    }
+
+    /// Why nothing is sent at the moment, if that is so.
+    pub(super) fn circuit(&self) -> Option<Circuit> {
+        self.lock().circuit().cloned()
+    }
+
+    /// What the books have not been told yet: for the next settlement, whosever it is.
+    pub(super) fn unwritten(&self) -> Option<CircuitChange> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let circuit = self.circuit();
+        if written.is_certain && written.circuit == circuit {
+            return None;
         }
-        pause.failed_at = now;
+        written.circuit.clone_from(&circuit);
+        written.is_certain = true;
+        written.change += 1;
+        Some(CircuitChange { change: written.change, circuit })
     }
 
-    /// A request with a single event failed. That may be the event's doing: others are held up
-    /// only if a second request fails before one is accepted.
-    pub(super) fn doubted(&self, started: i64, wait_millis: u64) {
-        let before = std::mem::replace(&mut self.lock().doubted, true);
-        if before {
-            self.failed(started, wait_millis);
-        }
+    /// The settlement failed: the books are told again.
+    pub(super) fn not_written(&self) {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).is_certain = false;
     }
 
-    /// A request was answered by Meta in earnest.
-    pub(super) fn answered(&self) {
-        let mut pause = self.lock();
-        pause.failures = 0;
-        pause.doubted = false;
+    /// Somebody has changed the set-up: a paused dataset is looked at at once.
+    pub(super) fn look_again(&self) {
+        let now = moment(&self.clock);
+        self.change(|valve| valve.look_again(now));
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Valve) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        changed
     }
 
     fn limit(&self, events: usize) -> Option<i64> {
@@ -111,7 +153,12 @@ impl Pace {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Pause> {
-        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Valve> {
+        self.valve.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Now, by both clocks.
+pub(super) fn moment(clock: &Clock) -> Moment {
+    Moment { steady: clock.monotonic_millis(), wall: clock.now() }
 }

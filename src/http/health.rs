@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::{Api, answer};
+use super::{Api, answer, datasets};
 
 #[derive(Serialize)]
 struct Health {
@@ -21,15 +21,23 @@ pub(super) async fn live() -> Response {
 }
 
 /// `GET /health/ready`: the writer answers, so a payment would be taken. A mapping file that is
-/// refused does not make the service unready: it goes on with the one before.
+/// refused does not make the service unready: it goes on with the one before. Nor does a dataset
+/// that is paused: payments are taken, and wait.
 pub(super) async fn ready(State(api): State<Api>) -> Response {
     let refused = api.shared.projects.iter().filter(|p| p.mapping.look().refused.is_some());
-    let warnings = refused.map(|project| {
-        format!("the mapping file of `{}` is refused; the one before is in force", project.name)
-    });
+    let mut warnings: Vec<String> = refused
+        .map(|project| {
+            format!("the mapping file of `{}` is refused; the one before is in force", project.name)
+        })
+        .collect();
+    let states = datasets::states(&api).await.unwrap_or_default();
+    warnings.extend(states.iter().filter_map(|dataset| {
+        let circuit = dataset.circuit.as_ref().filter(|circuit| circuit.is_paused())?;
+        Some(format!("`{}` is paused: {}; {}", dataset.name, circuit.what(), circuit.help()))
+    }));
     match api.shared.store.ping().await {
         Ok(()) => {
-            let health = Health { status: "ready", warnings: warnings.collect() };
+            let health = Health { status: "ready", warnings };
             answer::json(StatusCode::OK, &health)
         }
         Err(_) => answer::unavailable("The store does not answer; payments are not taken."),

@@ -12,9 +12,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{Api, answer};
+use super::{Api, answer, datasets};
+use crate::core::time::Timestamp;
 use crate::intake::Project;
-use crate::store::Books;
+use crate::store::{Books, DatasetState};
 
 /// What Prometheus recognises the text by.
 const OPEN_METRICS: HeaderValue =
@@ -22,6 +23,17 @@ const OPEN_METRICS: HeaderValue =
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DatasetName {
+    dataset: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfDataset {
+    dataset: String,
     state: &'static str,
 }
 
@@ -49,6 +61,10 @@ pub(super) async fn metrics(State(api): State<Api>) -> Response {
     };
     let mut registry = Registry::with_prefix("tillpost");
     payments(&mut registry, &books);
+    let Ok(states) = datasets::states(&api).await else {
+        return answer::unavailable("The store does not answer.");
+    };
+    datasets_of(&mut registry, &states, api.shared.clock.now());
     mappings(&mut registry, &api.shared.projects);
     api.shared.webhooks.register(&mut registry);
     let mut page = String::new();
@@ -87,6 +103,26 @@ fn payments(registry: &mut Registry, books: &Books) {
         set(&fates.get_or_create(&InState { state }), count);
     }
     registry.register("deliveries", "Events for Meta, by state", fates);
+}
+
+fn datasets_of(registry: &mut Registry, states: &[DatasetState], now: Timestamp) {
+    let flow = Family::<OfDataset, Gauge>::default();
+    let backlog = Family::<DatasetName, Gauge>::default();
+    let age = Family::<DatasetName, Gauge>::default();
+    for dataset in states {
+        let name = || DatasetName { dataset: dataset.name.clone() };
+        for state in datasets::STATES {
+            let label = OfDataset { dataset: dataset.name.clone(), state };
+            flow.get_or_create(&label).set(i64::from(state == datasets::state(dataset)));
+        }
+        backlog.get_or_create(&name()).set(dataset.pending + dataset.retrying);
+        let waits = dataset.oldest.map_or(0, |oldest| now.millis_since(oldest).max(0) / 1_000);
+        age.get_or_create(&name()).set(waits);
+    }
+    registry.register("dataset_state", "1 for the state that a dataset is in", flow);
+    registry.register("dataset_backlog", "Events that wait for Meta", backlog);
+    let help = "For how long the oldest event has waited for Meta; 0 if none does";
+    registry.register("dataset_oldest_pending_seconds", help, age);
 }
 
 fn mappings(registry: &mut Registry, projects: &[Project]) {

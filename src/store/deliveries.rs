@@ -7,15 +7,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::circuits::CircuitChange;
 use super::settle;
 use super::writer::Books;
 use super::{DatasetKey, Store, StoreError};
-use crate::core::batch::{BatchLimits, Planned};
-use crate::core::delivery::DeathReason;
+use crate::core::batch::BatchLimits;
+use crate::core::delivery::{Attempt, Dead, Delivery};
 use crate::core::time::Timestamp;
-
-/// The outcome of an attempt that Meta accepted.
-pub const ACCEPTED: &str = "accepted";
 
 /// The right to send to a dataset, for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,28 +26,6 @@ pub struct Lease {
     pub cursor: i64,
 }
 
-/// One frozen event on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// Its number in the log.
-    pub seq: i64,
-    /// When its event happened.
-    pub expires_at: Timestamp,
-    /// The frozen event.
-    pub body: String,
-    /// How often it was tried since it left the order; 0 for one that never did.
-    pub tries: u32,
-}
-
-impl Planned for Delivery {
-    fn expires_at(&self) -> Timestamp {
-        self.expires_at
-    }
-    fn body(&self) -> &str {
-        &self.body
-    }
-}
-
 /// A run of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogRun {
@@ -60,48 +36,6 @@ pub struct LogRun {
     /// The newest delivery of any dataset when the run was read. If the run is not full, nothing
     /// of the dataset stands between its end and here.
     pub newest: i64,
-}
-
-/// One request to Meta, as it is written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// When it was sent.
-    pub at: Timestamp,
-    /// How long the answer took, in milliseconds.
-    pub millis: i64,
-    /// The deliveries it carried, ascending. Never empty.
-    pub deliveries: Vec<i64>,
-    /// `accepted`, `unanswered`, or the fault of a refusal.
-    pub outcome: &'static str,
-    /// HTTP status, where there was one.
-    pub status: Option<u16>,
-    /// Meta's code.
-    pub code: Option<i64>,
-    /// Meta's subcode.
-    pub subcode: Option<i64>,
-    /// Meta's words, or ours about its silence.
-    pub says: String,
-    /// Meta's id of the request.
-    pub trace_id: Option<String>,
-}
-
-/// A delivery that needs a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dead {
-    /// Which.
-    pub delivery: i64,
-    /// Since when.
-    pub at: Timestamp,
-    /// Why.
-    pub reason: DeathReason,
-    /// Meta's code.
-    pub code: Option<i64>,
-    /// Meta's subcode.
-    pub subcode: Option<i64>,
-    /// Meta's words, or ours.
-    pub says: String,
-    /// Meta's id of the request.
-    pub trace_id: Option<String>,
 }
 
 /// Everything that changes when a run of deliveries is finished.
@@ -121,6 +55,8 @@ pub struct Settlement {
     pub retries: Vec<(i64, Timestamp, u32)>,
     /// Deliveries that came from the retries and are finished or dead now.
     pub retried: Vec<i64>,
+    /// Why nothing is sent to the dataset, if that has changed.
+    pub circuit: Option<CircuitChange>,
 }
 
 impl Settlement {
@@ -135,6 +71,7 @@ impl Settlement {
             dead: Vec::new(),
             retries: Vec::new(),
             retried: Vec::new(),
+            circuit: None,
         }
     }
 }

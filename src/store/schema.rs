@@ -12,13 +12,14 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Every migration, oldest first. The schema's version is their number.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replay.sql"),
     include_str!("migrations/0003_installs.sql"),
     include_str!("migrations/0004_listing.sql"),
     include_str!("migrations/0005_months.sql"),
     include_str!("migrations/0006_sources.sql"),
+    include_str!("migrations/0010_circuits.sql"),
 ];
 
 /// The writer's connection. `synchronous = FULL` is the promise: a commit is on stable storage

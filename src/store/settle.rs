@@ -6,9 +6,11 @@
 
 use rusqlite::{Connection, params};
 
-use super::deliveries::{ACCEPTED, Attempt, Dead, Settlement};
+use super::circuits;
+use super::deliveries::Settlement;
 use super::writer::Books;
 use super::{DatasetKey, StoreError};
+use crate::core::delivery::{ACCEPTED, Attempt, Dead};
 
 /// Settles.
 pub(super) fn settle(books: &mut Books<'_>, settlement: &Settlement) -> Result<(), StoreError> {
@@ -45,6 +47,9 @@ pub(super) fn settle(books: &mut Books<'_>, settlement: &Settlement) -> Result<(
     write_retries(connection, settlement)?;
     for dead in &settlement.dead {
         write_dead(connection, lease.dataset, dead)?;
+    }
+    if let Some(change) = &settlement.circuit {
+        circuits::write(connection, lease, change)?;
     }
     Ok(())
 }

@@ -56,6 +56,8 @@ pub(crate) struct Plan {
     dataset: String,
     mapping: String,
     feed: String,
+    token: String,
+    more_files: Vec<(&'static str, String)>,
 }
 
 impl Default for Plan {
@@ -65,6 +67,8 @@ impl Default for Plan {
             dataset: String::new(),
             mapping: commerce(),
             feed: String::new(),
+            token: "{ env = \"TOKEN\" }".to_owned(),
+            more_files: Vec::new(),
         }
     }
 }
@@ -76,7 +80,19 @@ impl Plan {
         self
     }
 
-    /// More lines for `[datasets.storefront]`.
+    /// Where the token of the dataset is.
+    pub(crate) fn token(mut self, place: &str) -> Self {
+        place.clone_into(&mut self.token);
+        self
+    }
+
+    /// One more file in the story's folder.
+    pub(crate) fn file(mut self, name: &'static str, text: &str) -> Self {
+        self.more_files.push((name, text.to_owned()));
+        self
+    }
+
+    /// More lines for `[datasets.storefront]`; `SANDBOX` becomes the address of Meta's stand-in.
     pub(crate) fn dataset(mut self, lines: &str) -> Self {
         self.dataset.push_str(lines);
         self
@@ -119,17 +135,21 @@ impl Plan {
             {}
             [datasets.storefront]
             id = "1234567890"
-            access_token = {{ env = "TOKEN" }}
+            access_token = {}
             endpoint = "http://{sandbox}"
             {}
             "#,
-            self.project, self.dataset
+            self.project,
+            self.token,
+            self.dataset.replace("SANDBOX", &sandbox.to_string())
         );
-        HashMap::from([
-            (folder.join("tillpost.toml"), config),
-            (folder.join("mapping.toml"), self.mapping.clone()),
-            (folder.join("feed.csv"), self.feed.clone()),
-        ])
+        let more = self.more_files.iter().map(|(name, text)| (*name, text));
+        let own = [
+            ("tillpost.toml", &config),
+            ("mapping.toml", &self.mapping),
+            ("feed.csv", &self.feed),
+        ];
+        more.chain(own).map(|(name, text)| (folder.join(name), text.clone())).collect()
     }
 }
 

@@ -16,6 +16,7 @@ mod books;
 mod canary;
 mod capture;
 mod catalog;
+mod circuits;
 mod commands;
 mod crash;
 mod faurya;

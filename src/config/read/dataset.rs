@@ -40,6 +40,7 @@ impl Reader<'_> {
 
     fn dataset(&mut self, mut table: Table<'_, '_>) -> Option<Dataset> {
         let id = self.required(&mut table, "id", "Meta's number of the dataset: \"1234567890\"");
+        let access_token_file = self.secret_file(&mut table, "access_token");
         let tokens = self.secrets(&mut table, "access_token");
         if tokens.is_none() {
             let help = "write `access_token = { env = \"META_ACCESS_TOKEN\" }`";
@@ -58,6 +59,7 @@ impl Reader<'_> {
         Some(Dataset {
             id: id.value,
             access_token: tokens?.into_iter().next()?,
+            access_token_file,
             endpoint: endpoint?,
             version: version?,
             test_event_code: test_event_code.map(|code| code.value.to_owned()),
@@ -70,13 +72,7 @@ impl Reader<'_> {
         let Some(text) = table.text("endpoint", &mut self.findings) else {
             return Some(META_ENDPOINT.to_owned());
         };
-        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-        let is_local = local.iter().any(|start| {
-            text.value
-                .strip_prefix(start)
-                .is_some_and(|rest| matches!(rest.chars().next(), None | Some(':' | '/')))
-        });
-        if text.value.starts_with("https://") || is_local {
+        if is_safe(text.value) {
             return Some(text.value.trim_end_matches('/').to_owned());
         }
         let says = "`endpoint` is neither https nor on this machine".to_owned();
@@ -118,4 +114,15 @@ impl Reader<'_> {
             timeout_ms: timeout.unwrap_or(default.timeout_ms),
         }
     }
+}
+
+/// Whether an address may be told a secret: https, or this machine.
+pub(super) fn is_safe(address: &str) -> bool {
+    let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+    let is_local = local.iter().any(|start| {
+        address
+            .strip_prefix(start)
+            .is_some_and(|rest| matches!(rest.chars().next(), None | Some(':' | '/')))
+    });
+    is_local || address.starts_with("https://")
 }

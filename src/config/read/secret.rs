@@ -2,6 +2,8 @@
 //!
 //! A finding names the place that was looked at; a value that stands in the open is not repeated.
 
+use std::path::PathBuf;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use toml::Spanned;
 use toml::de::DeValue;
@@ -42,6 +44,17 @@ impl Reader<'_> {
         Some(self.secrets(table, key)?.iter().map(digest).collect())
     }
 
+    /// The file that a secret is read from, if it is one. What is wrong with it, [`Self::secrets`]
+    /// says.
+    pub(super) fn secret_file(
+        &self,
+        table: &mut Table<'_, '_>,
+        key: &'static str,
+    ) -> Option<PathBuf> {
+        let named = table.get(key)?.get_ref().as_table()?.get("file")?;
+        Some(self.folder.join(named.get_ref().as_str()?))
+    }
+
     fn secret(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<SecretString> {
         let help = format!("write `{key} = {{ env = \"NAME\" }}` or `{{ file = \"PATH\" }}`");
         let Some(table) = value.get_ref().as_table() else {
@@ -68,9 +81,8 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let secret = found.map(|text| text.trim().to_owned()).filter(|text| is_secret(text));
-        if let Some(secret) = secret {
-            return Some(SecretString::from(secret));
+        if let Some(secret) = found.as_deref().and_then(secret_in) {
+            return Some(secret);
         }
         let says = format!("`{key}` is not found: the {place} is empty, missing or not one line");
         let finding = Finding::new(Code::ConfigSecret, At::Span(value.span()), says)
@@ -85,7 +97,11 @@ impl Reader<'_> {
     }
 }
 
-fn is_secret(text: &str) -> bool {
+/// The secret of a file or a variable: one line, blanks around it left out.
+#[must_use]
+pub fn secret_in(text: &str) -> Option<SecretString> {
+    let text = text.trim();
     let one_line = !text.chars().any(char::is_control);
-    !text.is_empty() && one_line && text.chars().count() <= SECRET_CHARS_MAX
+    let is_secret = !text.is_empty() && one_line && text.chars().count() <= SECRET_CHARS_MAX;
+    is_secret.then(|| SecretString::from(text))
 }

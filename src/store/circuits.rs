@@ -1,0 +1,144 @@
+//! Why nothing is sent to a dataset, and how much waits for it.
+//!
+//! In: changes, as part of a settlement under a lease. Out: what a restart goes by, and what the
+//! admin API and the metrics show.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::{DatasetKey, Lease, Store, StoreError};
+use crate::core::delivery::{Circuit, Why};
+use crate::core::time::Timestamp;
+
+/// A change of a dataset's circuit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CircuitChange {
+    /// Its number within the lease: of two that cross on their way, the later one counts.
+    pub change: i64,
+    /// Why nothing is sent; `None` if it flows again.
+    pub circuit: Option<Circuit>,
+}
+
+/// A dataset, as whoever watches it wants to see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetState {
+    /// Its name.
+    pub name: String,
+    /// Why nothing is sent to it, if that is so.
+    pub circuit: Option<Circuit>,
+    /// Deliveries that no request has finished yet.
+    pub pending: i64,
+    /// Deliveries that left the order and are to be sent again.
+    pub retrying: i64,
+    /// Deliveries that need a person.
+    pub dead: i64,
+    /// When the payment of the oldest unfinished delivery arrived.
+    pub oldest: Option<Timestamp>,
+}
+
+impl Store {
+    /// Why nothing is sent to a dataset, if that is so.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn circuit(&self, dataset: DatasetKey) -> Result<Option<Circuit>, StoreError> {
+        self.read(move |connection| circuit(connection, dataset)).await
+    }
+
+    /// Every dataset of the books, by its name.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn datasets(&self) -> Result<Vec<DatasetState>, StoreError> {
+        self.read(datasets).await
+    }
+}
+
+/// Writes a change, unless a later one is written already.
+pub(super) fn write(
+    connection: &Connection,
+    lease: &Lease,
+    change: &CircuitChange,
+) -> Result<(), StoreError> {
+    let upsert = "INSERT INTO circuits (dataset, epoch, change, why, since, until, failures, code,
+                                        subcode, says)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                  ON CONFLICT DO UPDATE SET epoch = excluded.epoch, change = excluded.change,
+                      why = excluded.why, since = excluded.since, until = excluded.until,
+                      failures = excluded.failures, code = excluded.code,
+                      subcode = excluded.subcode, says = excluded.says
+                  WHERE (excluded.epoch, excluded.change) > (circuits.epoch, circuits.change)";
+    let circuit = change.circuit.as_ref();
+    connection.prepare_cached(upsert)?.execute(params![
+        lease.dataset.0,
+        lease.epoch,
+        change.change,
+        circuit.map(|circuit| circuit.why.as_str()),
+        circuit.map_or(0, |circuit| circuit.since.millis()),
+        circuit.map_or(0, |circuit| circuit.until.millis()),
+        circuit.map_or(0, |circuit| circuit.failures),
+        circuit.and_then(|circuit| circuit.code),
+        circuit.and_then(|circuit| circuit.subcode),
+        circuit.map_or("", |circuit| circuit.says.as_str()),
+    ])?;
+    Ok(())
+}
+
+pub(super) fn circuit(
+    connection: &Connection,
+    dataset: DatasetKey,
+) -> Result<Option<Circuit>, StoreError> {
+    let select = "SELECT why, since, until, failures, code, subcode, says FROM circuits
+                  WHERE dataset = ?1 AND why IS NOT NULL";
+    let mut statement = connection.prepare_cached(select)?;
+    let found = statement.query_row([dataset.0], |row| circuit_at(row, 0)).optional()?;
+    Ok(found.flatten())
+}
+
+/// The circuit that stands in a row from this column on; nothing if it flows.
+fn circuit_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Circuit>> {
+    let why: Option<String> = row.get(first)?;
+    let Some(why) = why.as_deref().and_then(Why::read) else { return Ok(None) };
+    Ok(Some(Circuit {
+        why,
+        since: Timestamp::from_millis(row.get(first + 1)?),
+        until: Timestamp::from_millis(row.get(first + 2)?),
+        failures: row.get(first + 3)?,
+        code: row.get(first + 4)?,
+        subcode: row.get(first + 5)?,
+        says: row.get(first + 6)?,
+    }))
+}
+
+fn datasets(connection: &Connection) -> Result<Vec<DatasetState>, StoreError> {
+    // One snapshot: the numbers of one moment.
+    let snapshot = connection.unchecked_transaction()?;
+    let select = "SELECT d.id, d.name,
+                         (SELECT count(*) FROM deliveries l
+                          WHERE l.seq > d.cursor AND l.dataset = d.id
+                            AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = l.seq)
+                            AND NOT EXISTS (SELECT 1 FROM retries r WHERE r.delivery = l.seq)),
+                         (SELECT count(*) FROM retries r WHERE r.dataset = d.id),
+                         (SELECT count(*) FROM dead_letters x WHERE x.dataset = d.id),
+                         (SELECT p.received_at FROM payments p WHERE p.seq = (
+                             SELECT l.payment FROM deliveries l WHERE l.seq = (
+                                 SELECT min(seq) FROM (
+                                     SELECT min(delivery) AS seq FROM retries WHERE dataset = d.id
+                                     UNION ALL
+                                     SELECT min(seq) FROM deliveries
+                                     WHERE seq > d.cursor AND dataset = d.id)))),
+                         c.why, c.since, c.until, c.failures, c.code, c.subcode, c.says
+                  FROM datasets d LEFT JOIN circuits c ON c.dataset = d.id ORDER BY d.name";
+    let mut statement = snapshot.prepare_cached(select)?;
+    let rows = statement.query_map([], |row| {
+        let oldest: Option<i64> = row.get(5)?;
+        Ok(DatasetState {
+            name: row.get(1)?,
+            circuit: circuit_at(row, 6)?,
+            pending: row.get(2)?,
+            retrying: row.get(3)?,
+            dead: row.get(4)?,
+            oldest: oldest.map(Timestamp::from_millis),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

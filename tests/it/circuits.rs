@@ -1,0 +1,202 @@
+//! Datasets that stop: for their token, for a throttle, for a bad neighbour, for poison.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::post;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::engine::{Engine, Plan, purchase};
+
+/// What an alarm was told.
+type Heard = Arc<Mutex<Vec<Value>>>;
+
+/// Somebody who listens to alarms, and the address.
+async fn listener() -> (Heard, String) {
+    let heard = Heard::default();
+    let listening = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listening.local_addr().expect("an address");
+    let notices = Arc::clone(&heard);
+    let hear = move |body: String| async move {
+        let notice = serde_json::from_str(&body).expect("JSON");
+        notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+    };
+    let router = Router::new().route("/hook", post(hear));
+    tokio::spawn(async move { axum::serve(listening, router).await });
+    (heard, format!("http://{address}/hook"))
+}
+
+fn events(heard: &Heard) -> Vec<String> {
+    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+    heard.iter().filter_map(|notice| notice["event"].as_str().map(str::to_owned)).collect()
+}
+
+async fn dataset(engine: &Engine) -> Value {
+    engine.admin("/admin/v1/datasets").await.body["datasets"][0].take()
+}
+
+/// Moves the clock by so many seconds, a little at a time, so that whoever sleeps can act.
+async fn pass(engine: &Engine, seconds: u32) {
+    for _ in 0..seconds * 4 {
+        engine.clock.advance(Duration::from_millis(250));
+        engine.books().await;
+    }
+}
+
+#[tokio::test]
+async fn an_expired_token_pauses_once_and_a_new_one_in_its_file_wakes_within_seconds() {
+    let (heard, address) = listener().await;
+    let plan = || {
+        Plan::default()
+            .token("{ file = \"token\" }")
+            .file("token", "story-old-token\n")
+            .file("hook", &address)
+            .dataset("[alerts]\nwebhook = { file = \"hook\" }")
+    };
+    let engine = plan().start().await;
+    engine.faults(r#"{"faults":[{"do":"fail","status":400,"code":190,"subcode":463}]}"#);
+    engine.sign_up("666").await;
+    for number in 0..50 {
+        engine.purchase("666", &format!("p{number}")).await;
+    }
+    engine.until(|_| !engine.sandbox.requests().is_empty()).await;
+    pass(&engine, 25).await;
+    assert!(engine.sandbox.requests().len() <= 3, "{} requests", engine.sandbox.requests().len());
+    let shown = dataset(&engine).await;
+    assert_eq!((&shown["state"], &shown["pending"]), (&"paused".into(), &50.into()), "{shown}");
+    assert_eq!(shown["stopped"]["code"], 190);
+    let help = shown["stopped"]["help"].as_str().unwrap_or_default();
+    assert!(help.contains("make a new access token"), "{shown}");
+    let ready = engine.request("GET", "/health/ready").send().await.expect("an answer");
+    assert_eq!(ready.status(), 200, "payments are taken all the same");
+    let ready = ready.text().await.expect("a text");
+    assert!(ready.contains("`storefront` is paused"), "{ready}");
+    let metrics = engine.admin("/metrics").await.body.to_string();
+    assert!(metrics.contains(r#"dataset=\"storefront\",state=\"paused\"} 1"#), "{metrics}");
+    // A restart finds it paused, looks once, and raises no second alarm.
+    let before = engine.sandbox.requests().len();
+    let engine = engine.restart(&plan()).await;
+    engine.until(|_| engine.sandbox.requests().len() > before).await;
+    pass(&engine, 5).await;
+    assert_eq!(dataset(&engine).await["state"], "paused");
+    engine.faults(r#"{"faults":[]}"#);
+    engine.edit("token", Some("story-new-token\n"));
+    let mended = engine.clock_seconds();
+    let books = engine.until(|books| books.delivered == 50).await;
+    let times: Vec<i64> = engine.sandbox.requests().iter().map(|heard| heard.received_at).collect();
+    assert!(engine.clock_seconds() <= mended + 5, "mended {mended}, requests {times:?}");
+    assert_eq!((books.dead, books.pending), (0, 0));
+    assert_eq!(dataset(&engine).await["state"], "flowing");
+    engine.until(|_| events(&heard).len() == 2).await;
+    assert_eq!(events(&heard), ["dataset_paused", "dataset_resumed"]);
+    let told = heard.lock().unwrap_or_else(PoisonError::into_inner)[0].clone();
+    let text = told["text"].as_str().unwrap_or_default();
+    assert!(text.contains("Nothing is lost") && !text.contains("story-"), "{told}");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_the_time_that_meta_stated_not_even_after_a_restart() {
+    let plan = Plan::default();
+    let engine = Plan::default().start().await;
+    engine.faults(
+        r#"{"faults":[{"do":"throttle","times":1,"code":80004,"retry_minutes":5}]}"#,
+    );
+    engine.sign_up("666").await;
+    engine.purchase("666", "p0").await;
+    engine.until(|_| !engine.sandbox.requests().is_empty()).await;
+    pass(&engine, 60).await;
+    assert_eq!(dataset(&engine).await["state"], "throttled");
+    let engine = engine.restart(&plan).await;
+    engine.purchase("666", "p1").await;
+    pass(&engine, 60).await;
+    assert_eq!(engine.sandbox.requests().len(), 1, "a restart is no reason to ask again");
+    let books = engine.drain().await;
+    assert_eq!((books.delivered, books.dead), (2, 0));
+    let times: Vec<i64> = engine.sandbox.requests().iter().map(|heard| heard.received_at).collect();
+    assert!(times[1] - times[0] >= 300, "{times:?}");
+}
+
+#[tokio::test]
+async fn a_budget_that_is_nearly_used_up_stops_requests_before_meta_does() {
+    let engine = Plan::default().dataset("batch_events = 1\nbatch_wait_ms = 0").start().await;
+    engine.faults(r#"{"faults":[{"do":"usage","percent":96,"times":1}]}"#);
+    engine.sign_up("666").await;
+    for number in 0..3 {
+        engine.purchase("666", &format!("p{number}")).await;
+    }
+    engine.until(|books| books.delivered == 1).await;
+    pass(&engine, 20).await;
+    assert_eq!(dataset(&engine).await["state"], "slowed");
+    let books = engine.drain().await;
+    assert_eq!((books.delivered, books.dead), (3, 0));
+    let requests = engine.sandbox.requests();
+    let waited = requests[1].received_at - requests[0].received_at;
+    assert!((60..=70).contains(&waited), "{waited} s");
+}
+
+#[tokio::test]
+async fn a_neighbour_that_never_answers_costs_the_others_nothing() {
+    for fault in [
+        r#"{"do":"stall","ms":600000,"dataset_id":"222"}"#,
+        r#"{"do":"drip","ms":600000,"dataset_id":"222"}"#,
+        r#"{"do":"reset","dataset_id":"222"}"#,
+    ] {
+        let engine = Plan::default()
+            .dataset(
+                "[datasets.second]\nid = \"222\"\naccess_token = { env = \"TOKEN\" }\n\
+                 endpoint = \"http://SANDBOX\"\ntimeout_ms = 200",
+            )
+            .mapping(
+                "version = 1\n[defaults]\ndataset = [\"storefront\", \"second\"]\n[payments]\nDEFAULT = \"Purchase\"",
+            )
+            .start()
+            .await;
+        engine.faults(&format!(r#"{{"faults":[{fault}]}}"#));
+        engine.sign_up("666").await;
+        for number in 0..30 {
+            engine.purchase("666", &format!("p{number}")).await;
+        }
+        let books = engine.until(|books| books.delivered == 30).await;
+        assert_eq!((books.dead, books.deliveries), (0, 60), "{fault}");
+        let to_the_other = |id: &str| {
+            let requests = engine.sandbox.requests();
+            requests.iter().filter(|heard| heard.dataset_id.as_deref() == Some(id) && heard.status == 200).count()
+        };
+        assert!(to_the_other("1234567890") > 0, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn bad_events_in_a_full_request_cost_few_requests_more_and_name_themselves() {
+    // The bars of delivery.md 6, row 15: twenty and a hundred and ten requests more.
+    for (bad, most) in [(1, 20), (10, 110)] {
+        let engine = Plan::default().dataset("batch_bytes = 16000000").start().await;
+        engine.sign_up("666").await;
+        let bad: BTreeSet<usize> = (0..bad).map(|index| 37 + index * 97).collect();
+        let faults: Vec<String> = bad
+            .iter()
+            .map(|index| {
+                format!(r#"{{"do":"refuse_event_id","event_id":"DEFAULT.p{index}","name_index":false,"subcode":2804009}}"#)
+            })
+            .collect();
+        engine.faults(&format!(r#"{{"faults":[{}]}}"#, faults.join(",")));
+        let lines: Vec<String> =
+            (0..1_000).map(|number| purchase("666", &format!("p{number}"))).collect();
+        let batch = format!("[{}]", lines.join(","));
+        let answer = engine.post("/api/v1/capture-payments", &batch).await;
+        assert_eq!(answer.status, 200);
+        let books = engine.drain().await;
+        let expected = u64::try_from(bad.len()).expect("few");
+        assert_eq!((books.delivered, books.dead), (1_000 - expected, expected));
+        // On a good day it would be one request.
+        let requests: Vec<_> = engine.sandbox.requests().iter().map(|heard| heard.events).collect();
+        assert!(requests.len() <= most + 1, "{} bad: {requests:?}", bad.len());
+        let story = engine.admin("/admin/v1/payments/p37").await;
+        let delivery = &story.body["payments"][0]["deliveries"][0];
+        assert_eq!(delivery["fate"], "dead");
+        assert!(delivery.to_string().contains("2804009"), "{delivery}");
+    }
+}
