@@ -41,4 +41,5 @@ pub mod dry_run;
 pub mod trial;
 
 pub mod batch;
+pub mod dead_letter;
 pub mod delivery;

@@ -36,17 +36,17 @@ pub struct Plan<D> {
 /// the limit on the way is not sent.
 pub const TRAVEL_MILLIS: i64 = 60_000;
 
-/// Whether an event that is sent now would arrive too late for Meta.
+/// Whether Meta would refuse an event for its age by the time at which a request of now arrives.
 #[must_use]
-pub fn is_too_old(delivery: &impl Planned, now: Timestamp) -> bool {
-    now.plus_millis(TRAVEL_MILLIS) > delivery.expires_at()
+pub fn is_too_old(expires_at: Timestamp, now: Timestamp) -> bool {
+    now.plus_millis(TRAVEL_MILLIS) > expires_at
 }
 
 /// Plans.
 #[must_use]
 pub fn plan<D: Planned>(limits: BatchLimits, ready: Vec<D>, now: Timestamp) -> Plan<D> {
     let (too_old, fresh): (Vec<D>, Vec<D>) =
-        ready.into_iter().partition(|delivery| is_too_old(delivery, now));
+        ready.into_iter().partition(|delivery| is_too_old(delivery.expires_at(), now));
     let mut requests: Vec<Vec<D>> = Vec::new();
     let mut bytes = 0;
     for delivery in fresh {

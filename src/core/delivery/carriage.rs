@@ -83,7 +83,7 @@ impl Carriage {
         let asked = self.parts.current().map_or(0, <[_]>::len);
         let is_removed = |delivery: &Delivery| removed.contains(&delivery.seq);
         let is_wanted =
-            |delivery: &Delivery| !is_removed(delivery) && !batch::is_too_old(delivery, now);
+            |delivery: &Delivery| !is_removed(delivery) && !batch::is_too_old(delivery.expires_at, now);
         let gone = self.parts.keep(is_wanted);
         let too_old = gone.iter().filter(|delivery| !is_removed(delivery));
         self.carried.dead.extend(too_old.map(|old| Dead::too_old(old.seq, now)));
