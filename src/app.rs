@@ -6,6 +6,7 @@
 
 mod reload;
 mod tokens;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -28,6 +29,7 @@ use crate::store::{DatasetKey, Store, StoreError};
 use crate::telemetry;
 use reload::Reload;
 use tokens::{Token, Tokens};
+use upkeep::Upkeep;
 
 pub use reload::SharedWorld;
 
@@ -80,6 +82,7 @@ pub struct App {
     forwarders: Vec<Forwarder>,
     reload: Reload,
     tokens: Tokens,
+    upkeep: Upkeep,
     address_file: PathBuf,
 }
 
@@ -165,6 +168,8 @@ impl App {
         let datasets = config.datasets.keys().cloned().collect();
         let reload =
             Reload { files, datasets, config: config.path.clone(), world, clock: clock.clone() };
+        let (store, retention_days) = (desk.store.clone(), config.retention_days);
+        let upkeep = Upkeep { store, clock: clock.clone(), retention_days };
         let doors = (desk.intake.clone(), desk.store.clone());
         let api = Api::new(doors, clock, desk.projects.clone(), config.http.admin_token.clone());
         let address_file = address_file(&config.store);
@@ -173,7 +178,7 @@ impl App {
         if let Err(error) = told {
             telemetry::listener_failed("the file of the admin address", &error);
         }
-        Ok(Self { desk, api, public, admin, forwarders, reload, tokens, address_file })
+        Ok(Self { desk, api, public, admin, forwarders, reload, tokens, upkeep, address_file })
     }
 
     /// Where the public API listens.
@@ -217,11 +222,13 @@ impl App {
         let tending = tokio::spawn(self.desk.clone().tend());
         let reloading = tokio::spawn(self.reload.run());
         let renewing = tokio::spawn(self.tokens.run());
+        let upkeep = tokio::spawn(self.upkeep.run());
         stop.await;
         telemetry::stopping();
         tending.abort();
         reloading.abort();
         renewing.abort();
+        upkeep.abort();
         closing.send_replace(true);
         drain(doors).await;
         ending.send_replace(true);

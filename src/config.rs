@@ -40,6 +40,8 @@ pub struct Config {
     pub http: Http,
     /// Where the books are.
     pub store: PathBuf,
+    /// For how many days the books are kept.
+    pub retention_days: u64,
     /// Whose payments are taken.
     pub projects: Vec<Project>,
     /// Where events go.

@@ -10,18 +10,23 @@
 mod by_event;
 mod circuits;
 mod deliveries;
+mod ending;
+mod erasure;
 mod known_users;
+mod letters;
 mod listing;
 mod lock;
 mod months;
 mod payments;
 mod removal;
 mod replay;
+mod retention;
 mod schema;
 mod settle;
 mod signups;
 mod sources;
 mod story;
+mod sums;
 mod writer;
 
 use std::collections::HashMap;
@@ -34,16 +39,20 @@ use tokio::sync::{Notify, Semaphore};
 pub use by_event::stories_of_event;
 pub use circuits::{CircuitChange, DatasetState};
 pub use deliveries::{Lease, LogRun, Settlement};
+pub use ending::{EndedLetter, Ending, LetterEnd};
+pub use erasure::Erased;
+pub use letters::{Letter, LetterCursor, LetterPage, Letters, letter_of, letters_of};
 pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::{Doomed, Removed};
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};
+pub use retention::{Pruned, Stage};
 pub use signups::{EnteredSignup, NewSignup};
 pub use sources::Source;
 pub use story::{
-    AttemptStory, Books, DeliveryStory, Fate, FormerDecision, PaymentState, PaymentStory, books_of,
-    stories_of,
+    AttemptStory, DeliveryStory, Fate, FormerDecision, PaymentState, PaymentStory, stories_of,
 };
+pub use sums::{Books, PrunedSums, books_of};
 
 pub use crate::core::delivery::{ACCEPTED, Attempt, Dead, Delivery};
 use crate::core::user::User;

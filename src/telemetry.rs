@@ -94,6 +94,30 @@ pub fn released(count: usize) {
     );
 }
 
+/// Held payments have waited in vain.
+pub fn holds_ended(count: usize) {
+    warn!(
+        payments.count = count,
+        "{} waited in vain: nobody signed the users up within `hold_days`, and nothing is sent",
+        counted(count, "held payment")
+    );
+}
+
+/// What the books kept long enough is gone.
+pub fn pruned(count: usize, days: u64) {
+    info!(
+        payments.count = count,
+        retention.days = days,
+        "pruned {} that the books had kept for {days} days",
+        counted(count, "payment")
+    );
+}
+
+/// Erasing or pruning failed; the next round tries again.
+pub fn upkeep_failed(cause: &dyn Error) {
+    error!("the books could not be tidied: {}", chain(cause));
+}
+
 /// Meta took a request.
 pub fn delivered(dataset: &DatasetName, events: usize, millis: i64) {
     debug!(dataset.name = %dataset, request.events = events, meta.ms = millis,

@@ -10,7 +10,9 @@ use crate::clock::Clock;
 use crate::config::Onlooker;
 use crate::core::json;
 use crate::core::meta::answer::Fault;
-use crate::store::{self, AttemptStory, DeliveryStory, Fate, PaymentState, PaymentStory};
+use crate::store::{
+    self, AttemptStory, DeliveryStory, EndedLetter, Fate, PaymentState, PaymentStory,
+};
 
 /// Tells everything that happened to a payment.
 ///
@@ -142,13 +144,17 @@ fn decision(decision: Option<&RawValue>) -> Vec<String> {
 }
 
 fn delivery(story: &DeliveryStory) -> Vec<String> {
-    let mut lines: Vec<String> =
-        story.attempts.iter().map(|attempt| attempted(&story.dataset, attempt)).collect();
     let dataset = &story.dataset;
+    let attempts = story.attempts.iter().map(|attempt| (attempt.at, attempted(dataset, attempt)));
+    let ended = story.ended.iter().map(|letter| (letter.ended_at, ended(dataset, letter)));
+    let mut moments: Vec<_> = attempts.chain(ended).collect();
+    moments.sort_by_key(|(at, _)| *at);
+    let mut lines: Vec<String> = moments.into_iter().map(|(_, line)| line).collect();
     lines.push(match (story.fate, &story.because, story.due_at) {
         (Fate::Delivered, ..) => format!("  {dataset}: delivered"),
         (Fate::Pending, ..) => format!("  {dataset}: waits for its turn"),
         (Fate::Withheld, ..) => format!("  {dataset}: withheld, the payment was removed"),
+        (Fate::Dropped, ..) => format!("  {dataset}: dropped, it is never sent"),
         (Fate::Dead, because, _) => {
             let because = because.as_deref().unwrap_or_default();
             format!("  {dataset}: dead letter, {because}")
@@ -161,7 +167,16 @@ fn delivery(story: &DeliveryStory) -> Vec<String> {
     lines
 }
 
-fn attempted(dataset: &str, attempt: &AttemptStory) -> String {
+/// What a person decided about a dead letter.
+pub(super) fn ended(dataset: &str, letter: &EndedLetter) -> String {
+    let EndedLetter { at, reason, says, ended_at, how, because, .. } = letter;
+    let because = because.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    format!(
+        "  {ended_at}  {dataset}: a dead letter since {at} ({reason}: {says}), {how} by hand{because}"
+    )
+}
+
+pub(super) fn attempted(dataset: &str, attempt: &AttemptStory) -> String {
     let AttemptStory { at, millis, events, outcome, .. } = attempt;
     let events = if *events == 1 { "1 event".to_owned() } else { format!("{events} events") };
     let outcome = met(outcome);

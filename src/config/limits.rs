@@ -10,6 +10,9 @@ use crate::core::meta::BATCH_EVENTS_MAX;
 /// How long the books are kept: up to ten years.
 pub(super) const RETENTION_DAYS: RangeInclusive<u64> = 1..=3_650;
 
+/// How long they are kept unless somebody says otherwise: longer than Meta takes any event.
+pub(super) const RETENTION_DAYS_DEFAULT: u64 = 90;
+
 /// How long a payment waits for its user.
 pub(super) const HOLD_DAYS: RangeInclusive<u64> = 1..=90;
 

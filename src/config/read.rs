@@ -73,8 +73,9 @@ impl Reader<'_> {
         let alerts = self.alerts(&mut file);
         file.finish(&mut self.findings);
         self.no_key_twice(&projects);
+        let (store, retention_days) = (store.0?, store.1);
         let path = path.to_owned();
-        Some(Config { path, http, store: store?, projects, datasets, alerts })
+        Some(Config { path, http, store, retention_days, projects, datasets, alerts })
     }
 
     fn http(&mut self, file: &mut Table<'_, '_>) -> Http {
@@ -138,16 +139,18 @@ impl Reader<'_> {
         Some(Placed { value, span })
     }
 
-    fn store(&mut self, file: &mut Table<'_, '_>) -> Option<PathBuf> {
+    /// Where the books are, and for how many days they are kept.
+    fn store(&mut self, file: &mut Table<'_, '_>) -> (Option<PathBuf>, u64) {
         let default = self.folder.join("tillpost-data").join("tillpost.db");
         let Some(mut table) = file.table("store", &mut self.findings) else {
-            return Some(default);
+            return (Some(default), limits::RETENTION_DAYS_DEFAULT);
         };
         let url = table.text("url", &mut self.findings);
-        self.number(&mut table, "retention_days", limits::RETENTION_DAYS);
+        let days = self.number(&mut table, "retention_days", limits::RETENTION_DAYS);
+        let days = days.unwrap_or(limits::RETENTION_DAYS_DEFAULT);
         table.finish(&mut self.findings);
-        let Some(url) = url else { return Some(default) };
-        match url.value.strip_prefix("sqlite:") {
+        let Some(url) = url else { return (Some(default), days) };
+        let path = match url.value.strip_prefix("sqlite:") {
             Some(path) if !path.is_empty() => Some(self.folder.join(path)),
             _ => {
                 let says = "`url` names none of the stores that are known: sqlite".to_owned();
@@ -159,7 +162,8 @@ impl Reader<'_> {
                 );
                 None
             }
-        }
+        };
+        (path, days)
     }
 
     fn projects(

@@ -76,7 +76,9 @@ fn store() -> Schema {
         ),
         (
             "retention_days",
-            whole(&limits::RETENTION_DAYS).says("For how many days payments are kept."),
+            whole(&limits::RETENTION_DAYS)
+                .default(limits::RETENTION_DAYS_DEFAULT)
+                .says("For how many days payments are kept, with all that belongs to them."),
         ),
     ])
     .says("Where the books are.")

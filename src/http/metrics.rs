@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use super::{Api, answer, datasets};
 use crate::core::time::Timestamp;
 use crate::intake::Project;
-use crate::store::{Books, DatasetState};
+use crate::store::{Books, DatasetState, PrunedSums};
 
 /// What Prometheus recognises the text by.
 const OPEN_METRICS: HeaderValue =
@@ -80,15 +80,20 @@ fn payments(registry: &mut Registry, books: &Books) {
         recorded,
         removed,
         held,
+        expired,
         deliveries: _,
         delivered,
         pending,
         retrying,
         dead,
+        dropped,
         withheld,
+        pruned,
     } = *books;
     let states = Family::<InState, Gauge>::default();
-    for (state, count) in [("recorded", recorded), ("removed", removed), ("held", held)] {
+    for (state, count) in
+        [("recorded", recorded), ("removed", removed), ("held", held), ("expired", expired)]
+    {
         set(&states.get_or_create(&InState { state }), count);
     }
     registry.register("payments", "Payments in the books, by state", states);
@@ -98,11 +103,30 @@ fn payments(registry: &mut Registry, books: &Books) {
         ("pending", pending),
         ("retrying", retrying),
         ("dead", dead),
+        ("dropped", dropped),
         ("withheld", withheld),
     ] {
         set(&fates.get_or_create(&InState { state }), count);
     }
     registry.register("deliveries", "Events for Meta, by state", fates);
+    prunings(registry, &pruned);
+}
+
+/// What the books kept long enough: with what is kept, it makes everything that ever was accepted.
+fn prunings(registry: &mut Registry, pruned: &PrunedSums) {
+    let PrunedSums { payments, removed, expired, delivered, dead, dropped, withheld } = *pruned;
+    let states = Family::<InState, Gauge>::default();
+    for (state, count) in [("recorded", payments), ("removed", removed), ("expired", expired)] {
+        set(&states.get_or_create(&InState { state }), count);
+    }
+    registry.register("pruned_payments", "Payments pruned for their age, by state", states);
+    let fates = Family::<InState, Gauge>::default();
+    for (state, count) in
+        [("delivered", delivered), ("dead", dead), ("dropped", dropped), ("withheld", withheld)]
+    {
+        set(&fates.get_or_create(&InState { state }), count);
+    }
+    registry.register("pruned_deliveries", "Events pruned with their payments, by state", fates);
 }
 
 fn datasets_of(registry: &mut Registry, states: &[DatasetState], now: Timestamp) {

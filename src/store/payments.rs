@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::months::counted;
 use super::sources::{Source, first_record, taken_back, waiting};
 use super::writer::Books;
-use super::{DatasetKey, ProjectKey, Store, StoreError};
+use super::{DatasetKey, ProjectKey, Store, StoreError, erasure};
 use crate::core::time::Timestamp;
 use crate::core::user::User;
 
@@ -215,6 +215,7 @@ pub(super) fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Ente
         payment.source.as_str(),
     ])?;
     append(books, (seq, first), &payment.deliveries)?;
+    erasure::note(books.connection, (seq, payment.received_at), payment)?;
     counted(books.connection, payment)?;
     Ok(Entered::New)
 }
@@ -259,7 +260,7 @@ fn hold(
                   ON CONFLICT (project, payment_id, type, user_id) DO UPDATE SET
                       capture = excluded.capture, decision = excluded.decision,
                       received_at = excluded.received_at, expires_at = excluded.expires_at,
-                      source = excluded.source";
+                      source = excluded.source, ended = 0";
     connection.prepare_cached(insert)?.execute(params![
         payment.project.0,
         payment.payment_type,

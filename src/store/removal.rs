@@ -147,9 +147,12 @@ fn withhold(
 ) -> Result<(), StoreError> {
     let connection = books.connection;
     let select = "SELECT d.dataset, d.seq <= s.cursor AND r.delivery IS NULL AND l.delivery IS NULL
+                                    AND e.delivery IS NULL
                   FROM deliveries d JOIN datasets s ON s.id = d.dataset
                   LEFT JOIN retries r ON r.delivery = d.seq
-                  LEFT JOIN dead_letters l ON l.delivery = d.seq WHERE d.seq = ?1";
+                  LEFT JOIN dead_letters l ON l.delivery = d.seq
+                  LEFT JOIN ended_letters e ON e.delivery = d.seq AND e.how = 'dropped'
+                  WHERE d.seq = ?1";
     for delivery in deliveries {
         let mut statement = connection.prepare_cached(select)?;
         let found = statement.query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?)));

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::payments::append;
 use super::writer::Books;
-use super::{DatasetKey, ProjectKey, Store, StoreError};
+use super::{DatasetKey, ProjectKey, Store, StoreError, erasure};
 use crate::core::time::Timestamp;
 
 /// Which payments are looked at again.
@@ -135,5 +135,6 @@ fn replace(books: &mut Books<'_>, anew: &DecidedAnew, now: Timestamp) -> Result<
     let row = params![anew.seq, now.millis(), anew.former];
     books.connection.prepare_cached(keep)?.execute(row)?;
     append(books, (anew.seq, first), &anew.deliveries)?;
+    erasure::note_anew(books.connection, (anew.seq, now), &anew.deliveries)?;
     Ok(true)
 }

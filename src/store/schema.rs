@@ -12,14 +12,16 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Every migration, oldest first. The schema's version is their number.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replay.sql"),
     include_str!("migrations/0003_installs.sql"),
     include_str!("migrations/0004_listing.sql"),
     include_str!("migrations/0005_months.sql"),
     include_str!("migrations/0006_sources.sql"),
-    include_str!("migrations/0010_circuits.sql"),
+    include_str!("migrations/0007_dead.sql"),
+    include_str!("migrations/0008_retention.sql"),
+    include_str!("migrations/0009_circuits.sql"),
 ];
 
 /// The writer's connection. `synchronous = FULL` is the promise: a commit is on stable storage

@@ -1,8 +1,8 @@
-//! Reading back: the story of a payment, and the sums that must always add up.
+//! Reading back: the story of a payment.
 //!
 //! In: a payment id. Out: everything the books know of it, in order. The fate of a delivery is
 //! derived, never stored: what stands in `dead_letters`, `withheld` or `retries` has that fate,
-//! what the cursor has passed is delivered, the rest is pending.
+//! what a person dropped is dropped, what the cursor has passed is delivered, the rest is pending.
 
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::ending::{self, EndedLetter};
 use super::{Store, StoreError, by_event, schema};
 use crate::core::names::closed_list;
 use crate::core::time::Timestamp;
@@ -25,6 +26,8 @@ closed_list! {
         Retrying = "retrying",
         /// It needs a person.
         Dead = "dead",
+        /// A person decided that it is never sent.
+        Dropped = "dropped",
         /// Its payment was removed before it was sent.
         Withheld = "withheld",
     }
@@ -74,12 +77,15 @@ pub struct DeliveryStory {
     pub dataset: String,
     /// Where it stands.
     pub fate: Fate,
-    /// Why it is dead, in words.
+    /// Why it is dead or dropped, in words.
     pub because: Option<String>,
     /// When it will be sent again.
     pub due_at: Option<Timestamp>,
     /// The requests that carried it, in order.
     pub attempts: Vec<AttemptStory>,
+    /// How often it was a dead letter before, and what persons decided about that, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<EndedLetter>,
 }
 
 /// Everything the books know of one payment.
@@ -117,29 +123,6 @@ pub struct FormerDecision {
     pub decision: Option<Box<RawValue>>,
 }
 
-/// The sums of the books. Every payment and every delivery is in exactly one of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Books {
-    /// Payments recorded and not removed.
-    pub recorded: u64,
-    /// Payments removed.
-    pub removed: u64,
-    /// Payments that wait for their user.
-    pub held: u64,
-    /// Deliveries appended.
-    pub deliveries: u64,
-    /// Deliveries that Meta took.
-    pub delivered: u64,
-    /// Deliveries that wait for their turn.
-    pub pending: u64,
-    /// Deliveries that will be sent again.
-    pub retrying: u64,
-    /// Deliveries that need a person.
-    pub dead: u64,
-    /// Deliveries of removed payments.
-    pub withheld: u64,
-}
-
 impl Store {
     /// The stories of all payments with this id, in every project; if there are none, of those
     /// whose event has it, by their key.
@@ -161,14 +144,6 @@ impl Store {
         };
         self.read(read).await
     }
-
-    /// The sums.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database fails.
-    pub async fn books(&self) -> Result<Books, StoreError> {
-        self.read(books).await
-    }
 }
 
 /// Reads stories from a database that may be in use by another process.
@@ -181,42 +156,6 @@ pub fn stories_of(
     now: Timestamp,
 ) -> Result<Vec<PaymentStory>, StoreError> {
     stories(&schema::connect_reader(path)?, payment_id, now)
-}
-
-/// Reads the sums from a database that may be in use by another process.
-///
-/// # Errors
-/// [`StoreError`] if it cannot be opened or read.
-pub fn books_of(path: &Path) -> Result<Books, StoreError> {
-    books(&schema::connect_reader(path)?)
-}
-
-fn books(connection: &Connection) -> Result<Books, StoreError> {
-    // One statement, so that all sums are of one moment.
-    let select = "SELECT
-        (SELECT count(*) FROM payments), (SELECT count(*) FROM removed_payments),
-        (SELECT count(*) FROM held_payments), (SELECT count(*) FROM deliveries),
-        (SELECT count(*) FROM deliveries d JOIN datasets s ON s.id = d.dataset AND d.seq > s.cursor
-         WHERE NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = d.seq)),
-        (SELECT count(*) FROM retries), (SELECT count(*) FROM dead_letters l
-         WHERE NOT EXISTS (SELECT 1 FROM retries r WHERE r.delivery = l.delivery)
-           AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = l.delivery)),
-        (SELECT count(*) FROM withheld)";
-    let sums = connection.query_row(select, [], |row| {
-        Ok(Books {
-            recorded: row.get(0)?,
-            removed: row.get(1)?,
-            held: row.get(2)?,
-            deliveries: row.get(3)?,
-            delivered: 0,
-            pending: row.get(4)?,
-            retrying: row.get(5)?,
-            dead: row.get(6)?,
-            withheld: row.get(7)?,
-        })
-    })?;
-    let unfinished = sums.pending + sums.retrying + sums.dead + sums.withheld;
-    Ok(Books { delivered: sums.deliveries.saturating_sub(unfinished), ..sums })
 }
 
 /// A row of the three tables in which a payment may stand.
@@ -315,9 +254,13 @@ fn former(connection: &Connection, seq: i64) -> Result<Vec<FormerDecision>, Stor
     Ok(rows.collect::<Result<Vec<_>, _>>()?)
 }
 
-fn delivery_story(connection: &Connection, seq: i64) -> Result<Option<DeliveryStory>, StoreError> {
+pub(super) fn delivery_story(
+    connection: &Connection,
+    seq: i64,
+) -> Result<Option<DeliveryStory>, StoreError> {
     let Some((dataset, mut story)) = standing(connection, seq)? else { return Ok(None) };
     story.attempts = attempts(connection, dataset, seq)?;
+    story.ended = ending::ended(connection, seq)?;
     Ok(Some(story))
 }
 
@@ -327,11 +270,12 @@ pub(super) fn standing(
     seq: i64,
 ) -> Result<Option<(i64, DeliveryStory)>, StoreError> {
     let select = "SELECT s.id, s.name, d.seq <= s.cursor, r.due_at, l.reason, l.says,
-                         w.delivery IS NOT NULL
+                         w.delivery IS NOT NULL, e.delivery IS NOT NULL, e.because
                   FROM deliveries d JOIN datasets s ON s.id = d.dataset
                   LEFT JOIN retries r ON r.delivery = d.seq
                   LEFT JOIN dead_letters l ON l.delivery = d.seq
                   LEFT JOIN withheld w ON w.delivery = d.seq
+                  LEFT JOIN ended_letters e ON e.delivery = d.seq AND e.how = 'dropped'
                   WHERE d.seq = ?1";
     let mut statement = connection.prepare_cached(select)?;
     let found = statement.query_row([seq], |row| {
@@ -339,21 +283,29 @@ pub(super) fn standing(
         let due_at: Option<i64> = row.get(3)?;
         let reason: Option<String> = row.get(4)?;
         let says: Option<String> = row.get(5)?;
-        let fate = match (row.get::<_, bool>(6)?, due_at, &reason, passed) {
+        let (withheld, dropped): (bool, bool) = (row.get(6)?, row.get(7)?);
+        let fate = match (withheld, due_at, &reason, passed) {
             (true, ..) => Fate::Withheld,
             (false, Some(_), ..) => Fate::Retrying,
             (false, None, Some(_), _) => Fate::Dead,
+            (false, None, None, _) if dropped => Fate::Dropped,
             (false, None, None, true) => Fate::Delivered,
             (false, None, None, false) => Fate::Pending,
         };
-        let because = (fate == Fate::Dead)
-            .then(|| format!("{}: {}", reason.unwrap_or_default(), says.unwrap_or_default()));
+        let because = match fate {
+            Fate::Dead => {
+                Some(format!("{}: {}", reason.unwrap_or_default(), says.unwrap_or_default()))
+            }
+            Fate::Dropped => row.get(8)?,
+            Fate::Delivered | Fate::Pending | Fate::Retrying | Fate::Withheld => None,
+        };
         let story = DeliveryStory {
             dataset: row.get(1)?,
             fate,
             because,
             due_at: due_at.map(Timestamp::from_millis),
             attempts: Vec::new(),
+            ended: Vec::new(),
         };
         Ok((row.get::<_, i64>(0)?, story))
     });

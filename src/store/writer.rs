@@ -57,7 +57,8 @@ impl State {
         // A pruned log must not give a number twice: cursors and removals remember the highest.
         let payment = number(
             "SELECT max(coalesce((SELECT max(seq) FROM payments), 0),
-                        coalesce((SELECT max(seq) FROM removed_payments), 0))",
+                        coalesce((SELECT max(seq) FROM removed_payments), 0),
+                        coalesce((SELECT number FROM last_numbers WHERE what = 'payment'), 0))",
         )?;
         let delivery = number(
             "SELECT max(coalesce((SELECT max(seq) FROM deliveries), 0),

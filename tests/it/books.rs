@@ -1,17 +1,19 @@
 //! The books' own promises, on the real store: each of these was broken once.
 
+use std::path::Path;
+
 use tempfile::TempDir;
 use tillpost::core::delivery::DeathReason;
 use tillpost::core::time::Timestamp;
 use tillpost::core::user::User;
 use tillpost::store::{
-    ACCEPTED, Attempt, DatasetKey, Dead, Entered, Entry, Lease, NewPayment, NewSignup, ProjectKey,
-    Settlement, Source, Store,
+    ACCEPTED, Attempt, DatasetKey, Dead, Ending, Entered, Entry, Lease, LetterEnd, NewPayment,
+    NewSignup, ProjectKey, Settlement, Source, Stage, Store, Unsent,
 };
 
 /// A store with one project and one dataset, and the lease on it.
 struct Ledger {
-    _folder: TempDir,
+    _folder: Option<TempDir>,
     store: Store,
     project: ProjectKey,
     dataset: DatasetKey,
@@ -29,12 +31,18 @@ fn later() -> Timestamp {
 impl Ledger {
     async fn open() -> Self {
         let folder = TempDir::new().expect("a folder");
-        let store = Store::open(&folder.path().join("t.db")).expect("a store");
+        let path = folder.path().join("t.db");
+        Self { _folder: Some(folder), ..Self::open_at(&path).await }
+    }
+
+    async fn open_at(path: &Path) -> Self {
+        // A fork of another test may hold the lock for a moment (see `engine::opened`).
+        let store = (0..100_000).find_map(|_| Store::open(path).ok()).expect("a store");
         let project = store.project("shop").await.expect("a project");
         let dataset = store.dataset("storefront").await.expect("a dataset");
         let lease = store.lease(dataset, "me".into(), now(), later()).await;
         let lease = lease.expect("a store").expect("a lease");
-        Self { _folder: folder, store, project, dataset, lease }
+        Self { _folder: None, store, project, dataset, lease }
     }
 
     fn payment(&self, user: &str, id: &str) -> NewPayment {
@@ -106,7 +114,7 @@ impl Ledger {
     async fn sums(&self) -> [u64; 5] {
         let books = self.store.books().await.expect("the books");
         let sums = [books.delivered, books.pending, books.retrying, books.dead, books.withheld];
-        assert_eq!(sums.iter().sum::<u64>(), books.deliveries, "{books:?}");
+        assert_eq!(sums.iter().sum::<u64>() + books.dropped, books.deliveries, "{books:?}");
         sums
     }
 }
@@ -239,6 +247,91 @@ async fn closing_folds_the_log_in_and_frees_the_place() {
     // A fork of another test may hold the lock for a moment (see `engine::opened`).
     let again = (0..100_000).find_map(|_| Store::open(&path).ok()).expect("the place is free");
     assert!(again.ping().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_letter_is_ended_where_it_stands_whatever_comes_between() {
+    let ledger = Ledger::open().await;
+    let end = async |ending: Ending, id: i64| {
+        let ended = ledger.store.end_letters(vec![id], (ending, false), earlier()).await;
+        ended.expect("the store")[0]
+    };
+    let (retry, drop) = (|| Ending::Retry, || Ending::Drop { because: None });
+    let bury = |ids: &[i64]| Settlement {
+        cursor: 6,
+        dead: ids.iter().map(|id| dead(*id)).collect(),
+        retried: ids.to_vec(),
+        ..ledger.settlement()
+    };
+    for id in ["removed", "retried", "dropped", "again", "under-way", "waits"] {
+        ledger.record(id).await;
+    }
+    ledger.settle(bury(&[1, 2, 3, 4, 5])).await;
+    // Its payment was removed first: there are no bytes to send.
+    ledger.remove("removed").await;
+    assert_eq!(end(retry(), 1).await, LetterEnd::Removed);
+    assert_eq!(end(drop(), 1).await, LetterEnd::Removed);
+    // Retried first, removed then: it is taken out of the retries and sent to nobody.
+    assert_eq!(end(retry(), 2).await, LetterEnd::Retried);
+    assert_eq!(end(retry(), 2).await, LetterEnd::NotDead, "twice is once");
+    assert_eq!(end(drop(), 2).await, LetterEnd::NotDead, "it is on its way");
+    assert_eq!(ledger.remove("retried").await, (1, 0));
+    assert_eq!(ledger.store.due(ledger.dataset, now(), 10).await.ok(), Some(vec![]));
+    // Dropped first, removed then: it was never sent, and is counted once.
+    assert_eq!(end(drop(), 3).await, LetterEnd::Dropped);
+    assert_eq!(end(retry(), 3).await, LetterEnd::NotDead, "a decision stands");
+    assert_eq!(ledger.store.books().await.map(|books| books.dropped).ok(), Some(1));
+    assert_eq!(ledger.remove("dropped").await, (1, 0));
+    // Retried, refused, dead again; the bytes and the count of tries are as on the first day.
+    assert_eq!(end(retry(), 4).await, LetterEnd::Retried);
+    let due = ledger.store.due(ledger.dataset, now(), 10).await.expect("the store");
+    assert_eq!((due[0].seq, due[0].tries, due[0].body.as_str()), (4, 0, r#"{"event":1}"#));
+    ledger.settle(bury(&[4])).await;
+    assert_eq!(end(drop(), 4).await, LetterEnd::Dropped);
+    let (_, story) = ledger.store.letter(4).await.expect("the store").expect("a letter");
+    let ended: Vec<&str> = story.ended.iter().map(|letter| letter.how.as_str()).collect();
+    assert_eq!(ended, ["retried", "dropped"]);
+    // Under way when its payment is removed: it counts as sent, and if Meta takes it, it was.
+    assert_eq!(end(retry(), 5).await, LetterEnd::Retried);
+    ledger.store.claim(ledger.dataset, vec![5]).await.expect("claimed");
+    assert_eq!(ledger.remove("under-way").await, (0, 1));
+    assert_eq!(end(drop(), 5).await, LetterEnd::NotDead);
+    // What never was a letter, and what is not there at all.
+    for id in [6, 99] {
+        assert_eq!(end(retry(), id).await, LetterEnd::NotDead, "{id}");
+    }
+    let books = ledger.store.books().await.expect("the books");
+    assert_eq!(ledger.sums().await, [1, 0, 0, 0, 4]);
+    assert_eq!(books.dropped, 1);
+}
+
+/// Long enough before the events of these payments expire.
+fn earlier() -> Timestamp {
+    now().plus_millis(-3_600_000)
+}
+
+#[tokio::test]
+async fn a_number_is_not_given_twice_when_all_that_had_it_is_pruned() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("t.db");
+    let ledger = Ledger::open_at(&path).await;
+    for id in ["one", "two", "three"] {
+        let nothing = NewPayment { deliveries: Vec::new(), ..ledger.payment("666", id) };
+        ledger.enter(Entry::Record(nothing)).await;
+    }
+    let mut stage = Some(Stage::FIRST);
+    while let Some(next) = stage {
+        stage = ledger.store.prune(later(), next).await.expect("pruned").next;
+    }
+    let books = ledger.store.books().await.expect("the books");
+    assert_eq!((books.recorded, books.pruned.payments), (0, 3));
+    ledger.store.close().await;
+    drop(ledger);
+    let ledger = Ledger::open_at(&path).await;
+    let nothing = NewPayment { deliveries: Vec::new(), ..ledger.payment("666", "one") };
+    assert_eq!(ledger.enter(Entry::Record(nothing)).await, Entered::New, "the key is free");
+    let unsent = ledger.store.unsent(Unsent::default(), 0, 10).await.expect("the store");
+    assert_eq!(unsent.iter().map(|payment| payment.seq).collect::<Vec<_>>(), [4]);
 }
 
 fn dead(delivery: i64) -> Dead {

@@ -26,6 +26,7 @@ mod fuzzing;
 mod hostile;
 mod importing;
 mod judging;
+mod keeping;
 mod lease;
 mod listing;
 mod mappings;

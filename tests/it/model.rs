@@ -26,7 +26,7 @@ use tillpost::core::webhook::{Capture, Meaning};
 use tillpost::intake::replay::Replay;
 use tillpost::intake::webhook::Heard;
 use tillpost::intake::{Intake, Project, Refused};
-use tillpost::store::{ACCEPTED, Attempt, DatasetKey, Listing, Settlement, Store};
+use tillpost::store::{ACCEPTED, Attempt, DatasetKey, Listing, PrunedSums, Settlement, Store};
 
 use crate::engine::BEGINNING;
 
@@ -313,7 +313,8 @@ impl Model {
             "recorded": self.recorded.len(), "removed": self.removed, "held": self.held.len(),
             "deliveries": self.log.len(), "delivered": count(Stands::Delivered),
             "pending": count(Stands::Pending), "withheld": count(Stands::Withheld),
-            "retrying": 0, "dead": 0,
+            "retrying": 0, "dead": 0, "dropped": 0, "expired": 0,
+            "pruned": PrunedSums::default(),
         })
     }
 }
@@ -546,7 +547,8 @@ impl Run {
         }
         let books = self.desk.store.books().await.expect("the books");
         assert_eq!(books.deliveries, u64::try_from(events).expect("few"), "{page:#}");
-        let fates = books.delivered + books.pending + books.retrying + books.dead + books.withheld;
+        let fates = books.delivered + books.pending + books.retrying + books.dead;
+        let fates = fates + books.dropped + books.withheld;
         assert_eq!(books.deliveries, fates, "{books:?}");
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! In: the stored first record and the repetition. Out: a finding for each field that differs.
 //! The first record stands; the sender learns what was ignored. Fields of a person are compared
-//! by their hashes and never quoted.
+//! by their hashes and never quoted; address and browser, which the first record loses once its
+//! event is delivered, are not compared.
 
 use super::{Payment, PaymentStatus};
 use crate::core::finding::{Code, Finding};
 use crate::core::json::{self, Json};
+use crate::core::user_data::ClearField;
 
 /// The fields that are compared, in the order in which a person would read them.
 const COMPARED: [&str; 18] = [
@@ -40,12 +42,20 @@ pub fn differences(first: &str, again: &Payment<'_>) -> Vec<Finding> {
     };
     COMPARED
         .into_iter()
-        .filter_map(|key| difference(key, field(&first, key), field(&again, key)))
+        .filter_map(|key| difference(key, field(&first, key).as_ref(), field(&again, key).as_ref()))
         .collect()
 }
 
-fn field<'j, 'a>(record: &'j Json<'a>, key: &str) -> Option<&'j Json<'a>> {
-    json::get(json::fields(record)?, key)
+/// A field of a record, without what may have been erased from the first one: a repetition that
+/// comes after the delivery must not look different for that, nor one that comes from elsewhere.
+fn field<'j>(record: &'j Json<'_>, key: &str) -> Option<Json<'j>> {
+    let value = json::get(json::fields(record)?, key)?;
+    let Some(fields) = json::fields(value).filter(|_| key == "user_data") else {
+        return Some(json::copy(value));
+    };
+    let mut kept = json::copy_fields(fields);
+    kept.retain(|(key, _)| ClearField::PASSING.iter().all(|field| field.as_str() != key));
+    (!kept.is_empty()).then_some(Json::Object(kept))
 }
 
 fn difference(key: &str, first: Option<&Json<'_>>, again: Option<&Json<'_>>) -> Option<Finding> {
@@ -94,6 +104,12 @@ mod tests {
             (
                 r#"{"user_id":"1","payment_id":"A","amount":5.00,"status":"PAYMENT_INITIATED",
                 "event_data":{"order_id":"o","value":5.0}}"#,
+                vec![],
+            ),
+            (
+                r#"{"user_id":"1","payment_id":"A","amount":5,"status":"PAYMENT_INITIATED",
+                "user_data":{"em":"a@b.io","client_ip_address":"203.0.113.9",
+                "client_user_agent":"Firefox"}}"#,
                 vec![],
             ),
             (

@@ -53,6 +53,12 @@ closed_list! {
     }
 }
 
+impl ClearField {
+    /// What says where a person was, and is kept only until Meta has the event. Ours: an address
+    /// and a browser are of no use to the books afterwards.
+    pub const PASSING: [Self; 2] = [Self::ClientIpAddress, Self::ClientUserAgent];
+}
+
 /// The click id of a landing page's address, and when it was clicked.
 pub(super) const CLICK: &str = "fbclid";
 pub(super) const CLICK_TIME: &str = "fbclid_at";

@@ -1,0 +1,93 @@
+//! Keeps the books small and forgetful: ends holds, erases what has served its purpose, prunes.
+//!
+//! In: the books, the clock, how long the books are kept. Out: log lines. The work goes to the
+//! writer in small jobs with pauses between, so that captures pass in between; what fails is said
+//! and tried again at the next round. Nothing is lost by a stop in the middle: every job stands for
+//! itself.
+
+use crate::clock::Clock;
+use crate::core::time::Timestamp;
+use crate::store::{Stage, Store, StoreError};
+use crate::telemetry;
+
+/// How often it is looked for something to erase or to end, in milliseconds.
+const ROUND_MILLIS: i64 = 10_000;
+
+/// How often the books are pruned, in milliseconds. Days are counted, so an hour is exact enough.
+const PRUNE_MILLIS: i64 = 3_600_000;
+
+/// The pause between two jobs, in milliseconds: about as long as a job takes.
+const PAUSE_MILLIS: i64 = 5;
+
+const DAY_MILLIS: i64 = 24 * 3_600_000;
+
+/// What the books are kept with.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) retention_days: u64,
+}
+
+impl Upkeep {
+    /// Works until it is dropped.
+    pub(super) async fn run(self) {
+        let mut prune_at = self.clock.now();
+        loop {
+            let now = self.clock.now();
+            if let Err(error) = self.round(now, now >= prune_at).await {
+                telemetry::upkeep_failed(&error);
+            } else if now >= prune_at {
+                prune_at = now.plus_millis(PRUNE_MILLIS);
+            }
+            self.clock.sleep_millis(ROUND_MILLIS).await;
+        }
+    }
+
+    async fn round(&self, now: Timestamp, prune: bool) -> Result<(), StoreError> {
+        let (mut ended, mut erased, mut pruned) = (0, 0, 0);
+        loop {
+            let count = self.store.end_holds(now).await?;
+            ended += count;
+            if count == 0 {
+                break;
+            }
+            self.pause().await;
+        }
+        loop {
+            let slice = self.store.erase_passing(now).await?;
+            erased += slice.payments;
+            if !slice.more {
+                break;
+            }
+            self.pause().await;
+        }
+        if prune {
+            let days = i64::try_from(self.retention_days).unwrap_or(i64::MAX);
+            let before = now.plus_millis(-days.saturating_mul(DAY_MILLIS));
+            let mut stage = Some(Stage::FIRST);
+            while let Some(next) = stage {
+                let slice = self.store.prune(before, next).await?;
+                pruned += slice.payments;
+                stage = slice.next;
+                if slice.payments > 0 {
+                    self.pause().await;
+                }
+            }
+        }
+        if ended > 0 {
+            telemetry::holds_ended(ended);
+        }
+        if pruned > 0 {
+            telemetry::pruned(pruned, self.retention_days);
+        }
+        if ended + erased + pruned > 0 {
+            self.store.fold_in_erased().await?;
+        }
+        Ok(())
+    }
+
+    async fn pause(&self) {
+        self.clock.sleep_millis(PAUSE_MILLIS).await;
+    }
+}

@@ -1,0 +1,158 @@
+//! What the books forget: addresses and browsers once Meta has them, and everything in its time.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::engine::{Engine, Plan, purchase};
+
+/// A network address and a browser that stand nowhere else.
+const ADDRESS: &str = "49.207.200.113";
+const BROWSER: &str = "Canarybrowser/7.31";
+
+/// A payment whose person has an address and a browser.
+fn from_somewhere(user: &str, payment: &str) -> String {
+    let fields = format!(
+        r#"{{"user_data":{{"client_ip_address":"{ADDRESS}","client_user_agent":"{BROWSER}"}},"#
+    );
+    purchase(user, payment).replacen('{', &fields, 1)
+}
+
+/// How many files of the books hold the address or the browser.
+fn holding(engine: &Engine) -> usize {
+    let files = std::fs::read_dir(engine.folder.path().join("books")).expect("the books");
+    let holds = |bytes: &[u8], text: &str| {
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    let held = files.map(|file| std::fs::read(file.expect("a file").path()).unwrap_or_default());
+    held.filter(|bytes| holds(bytes, ADDRESS) || holds(bytes, BROWSER)).count()
+}
+
+/// Lets so many rounds of ten seconds pass, until nothing holds them any more.
+async fn forgotten_within(engine: &Engine, rounds: usize) -> bool {
+    for _ in 0..rounds {
+        if holding(engine) == 0 {
+            return true;
+        }
+        engine.clock.advance(Duration::from_secs(10));
+        for _ in 0..50 {
+            engine.books().await;
+        }
+    }
+    holding(engine) == 0
+}
+
+#[tokio::test]
+async fn address_and_browser_are_erased_once_meta_has_the_event() {
+    let engine = Engine::start().await;
+    engine.faults(r#"{"faults":[{"do":"fail","status":503,"code":2}]}"#);
+    engine.sign_up("666").await;
+    let answer = engine.capture(&from_somewhere("666", "p1")).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    // While Meta does not answer they are needed, and the search finds them.
+    assert!(!forgotten_within(&engine, 12).await, "what is not delivered keeps them");
+    engine.faults(r#"{"faults":[]}"#);
+    engine.drain().await;
+    assert!(forgotten_within(&engine, 30).await, "they stand in the books");
+    let sent = &engine.sandbox.events()[0].raw;
+    assert!(sent.contains(ADDRESS) && sent.contains(BROWSER), "Meta has them: {sent}");
+
+    // The rest of the record stands, and a repetition is one, wherever it comes from.
+    let elsewhere = from_somewhere("666", "p1").replace(ADDRESS, "49.207.200.9");
+    let again = engine.capture(&elsewhere).await;
+    assert_eq!(again.body["data"]["duplicate"], true);
+    let found = again.body["data"]["findings"].to_string();
+    assert!(!found.contains("P202"), "{found}");
+    let story = engine.admin("/admin/v1/payments/p1").await.body;
+    assert_eq!(story["payments"][0]["deliveries"][0]["fate"], "delivered");
+    assert_eq!(story["payments"][0]["capture"]["amount"].to_string(), "10.5");
+}
+
+#[tokio::test]
+async fn a_dead_letter_keeps_them_until_it_is_dropped_and_a_blocked_event_for_a_week() {
+    let engine = Engine::start().await;
+    engine.faults(r#"{"faults":[{"do":"refuse_event_id","event_id":"DEFAULT.bad"}]}"#);
+    engine.sign_up("666").await;
+    engine.capture(&from_somewhere("666", "bad")).await;
+    engine.drain().await;
+    assert!(!forgotten_within(&engine, 30).await, "a retry sends the same bytes");
+    engine.faults(r#"{"faults":[]}"#);
+    let dropped = engine.admin_post("/admin/v1/dead-letters/drop", br#"{"all":true}"#.to_vec());
+    assert_eq!(dropped.await.status, 200);
+    assert!(forgotten_within(&engine, 3).await, "nobody can send it any more");
+
+    // A replay could still send what was blocked, and a signup what is held.
+    let blocked =
+        from_somewhere("666", "blocked").replace(r#""currency":"INR","#, r#""currency":"XXQ","#);
+    let answer = engine.capture(&blocked).await;
+    assert_eq!(answer.body["data"]["verdict"], "block", "{}", answer.body);
+    let held = engine.capture(&from_somewhere("nobody-yet", "held")).await;
+    assert_eq!(held.body["data"]["verdict"], "hold");
+    engine.clock.advance(Duration::from_hours(7 * 24 - 1));
+    assert!(!forgotten_within(&engine, 3).await, "a day too early");
+    engine.clock.advance(Duration::from_hours(1));
+    assert!(forgotten_within(&engine, 6).await, "nothing can be sent any more");
+    let books = engine.books().await;
+    assert_eq!((books.held, books.expired), (0, 1), "who waited in vain is counted apart");
+    let story = engine.admin("/admin/v1/payments/held").await.body;
+    assert_eq!(story["payments"][0]["state"], "expired", "and told");
+}
+
+#[tokio::test]
+async fn after_the_retention_things_are_gone_and_their_room_is_used_again() {
+    let plan = Plan::default();
+    let engine = Plan::default().start().await;
+    engine.sign_up("666").await;
+    engine.faults(r#"{"faults":[{"do":"refuse_event_id","event_id":"DEFAULT.dead"}]}"#);
+    for number in 0..900 {
+        engine.purchase("666", &format!("p{number}")).await;
+    }
+    engine.purchase("666", "dead").await;
+    engine.purchase("666", "removed").await;
+    engine.drain().await;
+    let skipped = purchase("666", "skipped").replacen('{', r#"{"status":"PAYMENT_FAILED","#, 1);
+    assert_eq!(engine.capture(&skipped).await.body["data"]["verdict"], "skip");
+    engine.capture(&purchase("stranger", "held")).await;
+    engine.post("/api/v1/remove-payment", r#"{"payment_id":"removed"}"#).await;
+    // What was accepted in the last days before, and what still waits for Meta, stays.
+    engine.faults(r#"{"faults":[{"do":"token_revoked"}]}"#);
+    engine.purchase("666", "waits").await;
+    let before = engine.books().await;
+    assert_eq!((before.recorded, before.dead, before.removed, before.held), (903, 1, 1, 1));
+
+    engine.clock.advance(Duration::from_hours(24 * 89));
+    engine.purchase("666", "young").await;
+    for _ in 0..200 {
+        engine.books().await;
+    }
+    assert_eq!(engine.books().await.pruned.payments, 0, "nothing is old enough");
+    engine.clock.advance(Duration::from_hours(24 * 2));
+    // Intake goes on between the slices.
+    engine.purchase("666", "meanwhile").await;
+    let books = engine.until(|books| books.pruned.expired == 1).await;
+    assert_eq!(books.pruned.payments, 902, "{books:?}");
+    assert_eq!((books.pruned.removed, books.pruned.delivered, books.pruned.dead), (1, 901, 1));
+    assert_eq!(books.recorded, 3, "young, meanwhile, and what waited for Meta");
+    let kept = books.delivered + books.pending + books.retrying + books.dead + books.dropped;
+    assert_eq!(books.deliveries, kept + books.withheld);
+    assert_eq!(engine.admin("/admin/v1/payments/p1").await.status, 404);
+    assert_eq!(engine.admin("/admin/v1/payments/waits").await.status, 200);
+    let metrics = engine.admin("/metrics").await.body;
+    let line = r#"tillpost_pruned_deliveries{state="delivered"} 901"#;
+    assert!(metrics.as_str().expect("a page").contains(line), "{metrics}");
+
+    // The key is free again, the user is known as before, and the file does not grow.
+    let engine = engine.restart(&plan).await;
+    let path = engine.folder.path().join("books").join("tillpost.db");
+    let number = |sql: &str| {
+        let connection = Connection::open(&path).expect("the database");
+        connection.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number")
+    };
+    let (pages, free) = (number("PRAGMA page_count"), number("PRAGMA freelist_count"));
+    assert!(free * 2 > pages, "{free} of {pages} pages are free");
+    for number in 0..300 {
+        let again = engine.purchase("666", &format!("p{number}")).await;
+        assert_eq!(again.body["data"]["duplicate"], false);
+    }
+    assert_eq!(number("PRAGMA page_count"), pages, "their room is used again");
+}
