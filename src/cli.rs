@@ -5,6 +5,7 @@
 
 mod catalog;
 mod check;
+mod dead;
 mod decide;
 mod difference;
 mod door;
@@ -46,6 +47,7 @@ enum Command {
     Trace(trace::Arguments),
     Import(import::Arguments),
     Replay(replay::Arguments),
+    Dead(dead::Arguments),
     Sandbox(sandbox::Arguments),
     Schema(schema::Arguments),
 }
@@ -104,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Dead(arguments) => dead::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
     };

@@ -9,6 +9,7 @@ mod answer;
 mod auth;
 mod client;
 mod datasets;
+mod dead;
 mod faurya;
 mod health;
 mod linkrunner;
@@ -115,6 +116,10 @@ pub fn admin(api: Api) -> Router {
     Router::new()
         .route("/admin/v1/payments", get(payments::payments))
         .route("/admin/v1/payments/{payment_id}", get(admin::payment))
+        .route("/admin/v1/dead-letters", get(dead::list))
+        .route("/admin/v1/dead-letters/{id}", get(dead::show))
+        .route("/admin/v1/dead-letters/retry", post(dead::retry))
+        .route("/admin/v1/dead-letters/drop", post(dead::discard))
         .route("/admin/v1/books", get(admin::books))
         .route("/admin/v1/datasets", get(datasets::datasets))
         .route("/admin/v1/mapping", get(mapping::mapping))

@@ -7,6 +7,7 @@
 
 mod answer;
 mod client;
+pub mod dead;
 pub mod faurya;
 pub mod import;
 mod known;

@@ -19,6 +19,7 @@ mod catalog;
 mod circuits;
 mod commands;
 mod crash;
+mod dead;
 mod faurya;
 mod fields;
 mod forwarding;
