@@ -81,10 +81,7 @@ impl Upkeep {
         if pruned > 0 {
             telemetry::pruned(pruned, self.retention_days);
         }
-        if ended + erased + pruned > 0 {
-            self.store.fold_in_erased().await?;
-        }
-        Ok(())
+        self.store.fold_in_erased(ended + erased + pruned > 0).await
     }
 
     async fn pause(&self) {

@@ -61,17 +61,21 @@ impl Store {
         self.write(move |books| erase(books, now)).await
     }
 
-    /// Sees to it that what was erased or pruned does not survive in the write-ahead log either.
-    /// Once behind many jobs, because it costs the writer a sync of the whole log.
+    /// Sees to it that what was erased, pruned or removed does not survive in the write-ahead log
+    /// either. `more` says that something was erased since the last call. A reader may hold it up,
+    /// so it is to be called from time to time; it costs nothing where nothing is left.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
-    pub async fn fold_in_erased(&self) -> Result<(), StoreError> {
-        self.write(|books| {
-            books.state.erase();
+    pub async fn fold_in_erased(&self, more: bool) -> Result<(), StoreError> {
+        let work = move |books: &mut Books<'_>| {
+            if more {
+                books.state.erase();
+            }
+            books.state.cut_log();
             Ok(())
-        })
-        .await
+        };
+        self.write(work).await
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct State {
     appended: Vec<DatasetKey>,
     /// Whether this group erased something that the write-ahead log still holds.
     erased: bool,
+    /// Whether somebody wants the log cut off behind this group.
+    cut_wanted: bool,
 }
 
 impl State {
@@ -70,6 +72,7 @@ impl State {
             under_way: HashMap::new(),
             appended: Vec::new(),
             erased: false,
+            cut_wanted: false,
         })
     }
 
@@ -89,6 +92,11 @@ impl State {
     /// Notes that something was erased: it must not survive in the write-ahead log either.
     pub(super) fn erase(&mut self) {
         self.erased = true;
+    }
+
+    /// Tries again behind this group to cut off the log, if it still holds what was erased.
+    pub(super) fn cut_log(&mut self) {
+        self.cut_wanted = self.erased;
     }
 
     /// Notes that the dataset's forwarder has something to do once this group is committed.
@@ -201,7 +209,8 @@ fn run(
             bells.of(dataset).notify_one();
         }
         group_number = group_number.wrapping_add(1);
-        if state.erased && (!before || group_number.is_multiple_of(GROUPS_BETWEEN_CUTS)) {
+        let wanted = std::mem::take(&mut state.cut_wanted);
+        if state.erased && (!before || wanted || group_number.is_multiple_of(GROUPS_BETWEEN_CUTS)) {
             state.erased = !fold_in(connection);
         }
     }
