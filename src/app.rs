@@ -277,6 +277,12 @@ fn ways_out(
     Ok((forwarders, tokens))
 }
 
+/// The description of the HTTP API: OpenAPI 3.1, as JSON.
+#[must_use]
+pub fn openapi() -> String {
+    http::openapi::text()
+}
+
 /// The file that names the admin address of the service that has this database open.
 #[must_use]
 pub fn address_file(store: &Path) -> PathBuf {

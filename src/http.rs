@@ -16,6 +16,7 @@ mod linkrunner;
 mod listener;
 mod mapping;
 mod metrics;
+pub mod openapi;
 mod payments;
 mod webhooks;
 
@@ -100,6 +101,8 @@ pub fn public(api: Api) -> Router {
         .route("/webhooks/{provider}/{project}", post(webhooks::receive))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/openapi.json", get(openapi::described))
+        .route("/docs", get(openapi::docs))
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

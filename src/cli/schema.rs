@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use super::{Ended, terminal};
+use crate::app;
 use crate::config;
 use crate::core::mapping;
 
@@ -25,12 +26,15 @@ enum Kind {
     Mapping,
     /// The configuration, tillpost.toml.
     Config,
+    /// The HTTP API, as OpenAPI 3.1.
+    Openapi,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Ended {
     let schema = match arguments.kind {
         Kind::Mapping => mapping::schema::schema(),
         Kind::Config => config::schema(),
+        Kind::Openapi => app::openapi(),
     };
     terminal::data(schema.trim_end());
     Ended::Well

@@ -114,6 +114,15 @@ impl Currency {
         known.exponent().map(|_| Self(known))
     }
 
+    /// Every currency that is read, by its letters. The table of ISO 4217 has no list of its own, so
+    /// each word of three letters is asked for.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let letters = || b'A'..=b'Z';
+        let words = letters()
+            .flat_map(move |a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+        words.filter_map(|word| Self::read(std::str::from_utf8(&word).ok()?))
+    }
+
     /// The three capital letters.
     #[must_use]
     pub fn code(self) -> &'static str {

@@ -16,7 +16,7 @@ pub struct Timestamp {
 const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_207_200;
 
 /// Thirteen digits: a Unix time of this size was meant in milliseconds (10¹¹ s is the year 5138).
-const LOOKS_LIKE_MILLIS: u64 = 100_000_000_000;
+pub const LOOKS_LIKE_MILLIS: u64 = 100_000_000_000;
 
 /// Why a text is not a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

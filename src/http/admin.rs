@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
@@ -67,6 +67,9 @@ pub(super) struct StoryQuery {
     r#type: Option<String>,
 }
 
+/// What is said of an address that axum cannot take apart: in our shape, not in its own.
+const UNREADABLE: &str = "The address cannot be read: it is not UTF-8, or names a parameter twice.";
+
 #[derive(Serialize)]
 struct Stories {
     payments: Vec<PaymentStory>,
@@ -75,9 +78,12 @@ struct Stories {
 /// `GET /admin/v1/payments/{payment_id}?type=`: everything that happened to a payment.
 pub(super) async fn payment(
     State(api): State<Api>,
-    Path(payment_id): Path<String>,
-    Query(query): Query<StoryQuery>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<StoryQuery>, QueryRejection>,
 ) -> Response {
+    let (Ok(Path(payment_id)), Ok(Query(query))) = (path, query) else {
+        return answer::plain(StatusCode::BAD_REQUEST, UNREADABLE);
+    };
     let now = api.shared.clock.now();
     match api.shared.store.stories(payment_id, now).await {
         Ok(mut payments) => {
@@ -118,12 +124,15 @@ pub(super) struct ProjectQuery {
     project: Option<String>,
 }
 
+type Asked = Result<Query<ProjectQuery>, QueryRejection>;
+
 /// The project that a call is for, and what it carries.
 fn for_project<'p>(
     api: &'p Api,
-    query: &ProjectQuery,
+    query: Asked,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(&'p Project, Bytes), Box<Response>> {
+    let query = query.map_err(|_| answer::plain(StatusCode::BAD_REQUEST, UNREADABLE))?;
     let body = body.map_err(|rejection| answer::unread(&rejection, IMPORT_BYTES_MAX))?;
     let project = import::project(&api.shared.projects, query.project.as_deref());
     let project = project.map_err(|says| answer::plain(StatusCode::BAD_REQUEST, &says))?;
@@ -138,10 +147,10 @@ struct ImportAnswer {
 /// `POST /admin/v1/import?project=NAME`: lines of NDJSON, signups and captures, in order.
 pub(super) async fn import(
     State(api): State<Api>,
-    Query(query): Query<ProjectQuery>,
+    query: Asked,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let (project, body) = match for_project(&api, &query, body) {
+    let (project, body) = match for_project(&api, query, body) {
         Ok(found) => found,
         Err(response) => return *response,
     };
@@ -155,10 +164,10 @@ pub(super) async fn import(
 /// `POST /admin/v1/decide?project=NAME`: what would become of a capture at this moment.
 pub(super) async fn decide(
     State(api): State<Api>,
-    Query(query): Query<ProjectQuery>,
+    query: Asked,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let (project, body) = match for_project(&api, &query, body) {
+    let (project, body) = match for_project(&api, query, body) {
         Ok(found) => found,
         Err(response) => return *response,
     };

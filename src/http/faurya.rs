@@ -8,7 +8,7 @@
 //! Source: Faurya, "POST Payment", "Delete Payments"; rows FA-1 to FA-21 of the requirements.
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
@@ -167,9 +167,11 @@ pub(super) async fn make_visitor(
 pub(super) async fn visitor(
     State(api): State<Api>,
     caller: SiteCaller,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Response {
     let project = &api.shared.projects[caller.project];
+    // What is no text is nobody's id.
+    let Ok(Path(id)) = path else { return not_served(&project.name, &NotServed::NoVisitor) };
     match api.shared.intake.look_at_visitor(project, &id).await {
         Ok(KnownVisitor { id, since, fields }) => success(&Visitor {
             id,

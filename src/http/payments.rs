@@ -16,13 +16,13 @@ use crate::core::time::Timestamp;
 use crate::store::{Cursor, Listing};
 
 /// Payments of one page, unless asked for otherwise.
-const PAGE: usize = 50;
+pub(super) const PAGE: usize = 50;
 
 /// Most payments of one page: well within a megabyte and a second.
-const PAGE_MAX: usize = 500;
+pub(super) const PAGE_MAX: usize = 500;
 
 /// Every parameter.
-const PARAMETERS: [&str; 9] =
+pub(super) const PARAMETERS: [&str; 9] =
     ["payment_id", "type", "user_id", "verdict", "status", "since", "until", "limit", "cursor"];
 
 /// What is asked for.

@@ -307,7 +307,10 @@ impl Engine {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Answer::of(request.body(body.to_owned()).send().await.expect("an answer")).await
+        let answer = request.body(body.to_owned()).send().await.expect("an answer");
+        let answer = Answer::of(answer).await;
+        crate::openapi::judge("post", path, body.as_bytes(), &answer);
+        answer
     }
 
     /// Any request to the public API.
@@ -319,13 +322,18 @@ impl Engine {
     /// Gets a page of the admin API.
     pub(crate) async fn admin(&self, path: &str) -> Answer {
         let url = format!("http://{}{path}", self.admin);
-        Answer::of(self.http.get(url).send().await.expect("an answer")).await
+        let answer = Answer::of(self.http.get(url).send().await.expect("an answer")).await;
+        crate::openapi::judge("get", path, b"", &answer);
+        answer
     }
 
     /// Posts to the admin API.
     pub(crate) async fn admin_post(&self, path: &str, body: Vec<u8>) -> Answer {
         let url = format!("http://{}{path}", self.admin);
-        Answer::of(self.http.post(url).body(body).send().await.expect("an answer")).await
+        let answer = self.http.post(url).body(body.clone()).send().await.expect("an answer");
+        let answer = Answer::of(answer).await;
+        crate::openapi::judge("post", path, &body, &answer);
+        answer
     }
 
     /// Signs a user up.

@@ -35,6 +35,7 @@ mod model;
 mod mutated_mappings;
 mod mutations;
 mod pages;
+mod openapi;
 mod patience;
 mod reloading;
 mod removal;
