@@ -1,4 +1,4 @@
-//! `tillpost schema`: the JSON Schemas by which editors complete and explain our files.
+//! `tillpost schema`: the JSON Schemas of our files, for editors, and the description of the API.
 
 use clap::ValueEnum;
 

@@ -127,11 +127,11 @@ pub(super) struct ProjectQuery {
 type Asked = Result<Query<ProjectQuery>, QueryRejection>;
 
 /// The project that a call is for, and what it carries.
-fn for_project<'p>(
-    api: &'p Api,
+fn for_project(
+    api: &Api,
     query: Asked,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(&'p Project, Bytes), Box<Response>> {
+) -> Result<(&Project, Bytes), Box<Response>> {
     let query = query.map_err(|_| answer::plain(StatusCode::BAD_REQUEST, UNREADABLE))?;
     let body = body.map_err(|rejection| answer::unread(&rejection, IMPORT_BYTES_MAX))?;
     let project = import::project(&api.shared.projects, query.project.as_deref());

@@ -43,7 +43,7 @@ pub fn operations() -> Vec<Operation> {
 }
 
 /// What is served, made when somebody asks for the first time.
-static DOCUMENT: LazyLock<String> = LazyLock::new(text);
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_string());
 static PAGE: LazyLock<page::Page> = LazyLock::new(page::page);
 
 /// `GET /openapi.json`

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::admin::{BLOCKED, KNOWN, bad, kind, null_text, post, project};
+use super::bodies::moments;
 use super::operation::{Answer, Call, Operation};
 use super::shapes::{
     because, closed, count, findings, moment, or_null, part, reason, text, verdict, version, words,
@@ -154,8 +155,7 @@ pub(super) fn replay() -> Operation {
 
 /// A moment that the body of a replay may name: text.
 fn null_time(says: &str) -> Schema {
-    let forms = json!([{"type": "null"}, {"format": "date-time"}, {"pattern": r"^[0-9]{1,11}$"}]);
     or_null(Schema::text())
-        .with("anyOf", forms)
+        .with("anyOf", moments())
         .says(format!("{says} RFC 3339, or Unix seconds as text."))
 }

@@ -65,9 +65,9 @@ fn amount() -> Schema {
 pub(super) fn moment(says: &str) -> Schema {
     Schema::anything()
         .with("type", json!(["string", "integer", "null"]))
-        .with("format", "date-time")
         .with("minimum", 0)
         .with("maximum", LOOKS_LIKE_MILLIS - 1)
+        .with("anyOf", moments())
         .examples([json!("2026-02-28T12:00:00Z"), json!(1_772_280_000)])
         .says(format!("{says} RFC 3339, or Unix seconds."))
 }
@@ -84,6 +84,21 @@ pub(super) fn components() -> Vec<Key> {
         ("Person", of_person().says("What is known of a person.")),
         ("NewPerson", schema_of(new).says("A person, and your id of them.")),
     ]
+}
+
+/// How a moment may be written.
+pub(super) fn moments() -> Value {
+    json!([
+        {"type": "string", "format": "date-time"},
+        {"type": ["integer", "null"]},
+        {"type": "string", "pattern": "^[0-9]{1,11}$"},
+        {"const": ""},
+    ])
+}
+
+/// A value of this kind, or nothing: null, or text that says nothing.
+fn or_blank(kind: &str) -> Schema {
+    Schema::anything().with("type", json!([kind, "string", "null"])).with("maxLength", 0)
 }
 
 fn currency() -> Schema {
@@ -159,11 +174,11 @@ fn field(name: &str) -> Schema {
         "fbp" => any("The browser id of Meta's cookie `_fbp`.").examples([json!("fb.1.1772279000000.1098115397")]),
         "event_source_url" => address("The page where it happened."),
         "referrer_url" => address("The page before it."),
-        "opt_out" => Schema::anything().with("type", json!(["boolean", "null"])).says("True: Meta may count the event, and not use it for showing ads."),
+        "opt_out" => or_blank("boolean").says("True: Meta may count the event, and not use it for showing ads."),
         "data_processing_options" => any("`[\"LDU\"]` limits what Meta may do with the event, `[]` says that nothing is limited. Anything else blocks the event: it may have been a refusal.").examples([json!(["LDU"])]),
         "data_processing_options_country" => any("0 (Meta finds out) or 1 (United States), beside `LDU`.").examples([json!(0)]),
         "data_processing_options_state" => any("0 (Meta finds out) or the number of the state, beside `LDU`.").examples([json!(0)]),
-        "original_event_data" => Schema::anything().with("type", json!(["object", "null"])).says("The earlier event that this one adds to: `event_name`, `event_time`, `order_id` or `event_id`."),
+        "original_event_data" => or_blank("object").says("The earlier event that this one adds to: `event_name`, `event_time`, `order_id` or `event_id`."),
         "customer_segmentation" => or_null(Schema::text()).examples(list(CustomerSegmentation::words())).says("Whether the customer is new, and to what. Another word is left out, with a warning."),
         "messaging_channel" => or_null(Schema::text()).examples(list(MessagingChannel::words())).says("In which messages it happened. Another word is left out, with a warning."),
         "occurred_at" => moment("When it happened, if not now. Up to a minute in the future is taken as now; more than seven days ago Meta takes nothing."),

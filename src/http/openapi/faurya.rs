@@ -115,10 +115,7 @@ fn delete() -> Operation {
     let time = |says: &str| {
         let mut value = moment(says).value();
         value["type"] = json!(["string", "integer"]);
-        // A bare date is one too.
-        if let Some(words) = value.as_object_mut() {
-            words.remove("format");
-        }
+        // A bare date is one too; a blank is none.
         schema_of(value).with(
             "anyOf",
             json!([{"type": "integer"}, {"format": "date-time"}, {"format": "date"}]),

@@ -234,12 +234,14 @@ impl Writer {
                 let kinds = kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null");
                 kinds.collect::<Vec<_>>().join(" or ")
             }
-            _ => match schema["examples"].get(0) {
-                Some(Value::Number(_)) => "number".to_owned(),
-                Some(Value::String(_)) => "string".to_owned(),
-                Some(Value::Array(_)) => "array".to_owned(),
-                _ => String::new(),
-            },
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+                match schema["examples"].get(0) {
+                    Some(Value::Number(_)) => "number".to_owned(),
+                    Some(Value::String(_)) => "string".to_owned(),
+                    Some(Value::Array(_)) => "array".to_owned(),
+                    _ => String::new(),
+                }
+            }
         }
     }
 }

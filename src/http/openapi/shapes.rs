@@ -36,7 +36,9 @@ pub(super) fn or_null(schema: Schema) -> Schema {
     match &value["type"] {
         Value::String(kind) => schema.with("type", json!([kind, "null"])),
         Value::Array(kinds) => schema.with("type", [kinds.clone(), vec!["null".into()]].concat()),
-        _ => Schema::any_of([schema, Schema::anything().with("type", "null")]),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            Schema::any_of([schema, Schema::anything().with("type", "null")])
+        }
     }
 }
 
