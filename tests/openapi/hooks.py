@@ -20,8 +20,6 @@ def map_body(context, body):
     # More than 18 digits are refused (P104), which a schema cannot say.
     if isinstance(body.get("amount"), float):
         body["amount"] = max(round(body["amount"] % 1_000_000, 2), 0.01)
-    if context.operation.path == "/admin/v1/replay" and isinstance(body.get("project"), str):
-        body["project"] = PROJECT
     data = body.get("event_data")
     if isinstance(data, dict) and isinstance(data.get("value"), float):
         body["event_data"] = {**data, "value": round(data["value"], 2)}
@@ -29,10 +27,10 @@ def map_body(context, body):
 
 
 @schemathesis.hook
-def map_query(context, query):
-    if isinstance(query, dict) and "project" in query:
-        return {**query, "project": PROJECT}
-    return query
+def before_call(context, case, kwargs):
+    if case.operation.path == "/admin/v1/replay" and isinstance(case.body, dict):
+        if isinstance(case.body.get("project"), str):
+            case.body["project"] = PROJECT
 
 
 @schemathesis.serializer("application/x-ndjson")

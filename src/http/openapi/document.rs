@@ -147,7 +147,10 @@ fn request(body: &Body, calls: &[Call]) -> Value {
         content["application/json"] = json!({"schema": schema, "examples": values});
     }
     if body.lines {
-        content["application/x-ndjson"] = json!({"schema": {"type": "string"}, "examples": texts});
+        // A batch is never empty; a file may be.
+        let least = if schema["type"] == "array" { json!(r"\S") } else { json!("") };
+        let lines = json!({"type": "string", "pattern": least});
+        content["application/x-ndjson"] = json!({"schema": lines, "examples": texts});
     }
     let megabytes = body.bytes_max / 1024 / 1024;
     json!({

@@ -264,12 +264,21 @@ fn who(family: Family) -> &'static str {
 fn example(html: &mut String, operation: &Operation, (call, is_open): (&Call, bool)) {
     let Call { name, status, .. } = call;
     let class = if *status < 400 { "good" } else { "bad" };
+    let before: Vec<String> = call
+        .after
+        .iter()
+        .map(|(id, name)| format!("<a href=\"#{id}\">{}</a>", escaped(name)))
+        .collect();
+    let before = match before.as_slice() {
+        [] => String::new(),
+        names => format!("<p>after: {}</p>\n", names.join(", ")),
+    };
     let open = if is_open { " open" } else { "" };
     let curl = escaped(&curl(operation, call));
     let _ = write!(
         html,
         "<details class=\"example\"{open}><summary>{} <span \
-         class=\"{class}\">{status}</span></summary>\n<pre class=\"copy\"><code>{curl}</code></pre>\n",
+         class=\"{class}\">{status}</span></summary>\n{before}<pre class=\"copy\"><code>{curl}</code></pre>\n",
         escaped(name)
     );
     if let Some(answer) = recorded(operation.id, name) {
