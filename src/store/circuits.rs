@@ -118,14 +118,18 @@ fn datasets(connection: &Connection) -> Result<Vec<DatasetState>, StoreError> {
                             AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = l.seq)
                             AND NOT EXISTS (SELECT 1 FROM retries r WHERE r.delivery = l.seq)),
                          (SELECT count(*) FROM retries r WHERE r.dataset = d.id),
-                         (SELECT count(*) FROM dead_letters x WHERE x.dataset = d.id),
+                         (SELECT count(*) FROM dead_letters x WHERE x.dataset = d.id
+                            AND NOT EXISTS (SELECT 1 FROM retries r WHERE r.delivery = x.delivery)
+                            AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = x.delivery)),
                          (SELECT p.received_at FROM payments p WHERE p.seq = (
                              SELECT l.payment FROM deliveries l WHERE l.seq = (
                                  SELECT min(seq) FROM (
                                      SELECT min(delivery) AS seq FROM retries WHERE dataset = d.id
                                      UNION ALL
-                                     SELECT min(seq) FROM deliveries
-                                     WHERE seq > d.cursor AND dataset = d.id)))),
+                                     SELECT min(seq) FROM deliveries l
+                                     WHERE seq > d.cursor AND dataset = d.id
+                                       AND NOT EXISTS (SELECT 1 FROM withheld w
+                                                       WHERE w.delivery = l.seq))))),
                          c.why, c.since, c.until, c.failures, c.code, c.subcode, c.says
                   FROM datasets d LEFT JOIN circuits c ON c.dataset = d.id ORDER BY d.name";
     let mut statement = snapshot.prepare_cached(select)?;

@@ -98,12 +98,36 @@ async fn an_expired_token_pauses_once_and_a_new_one_in_its_file_wakes_within_sec
 }
 
 #[tokio::test]
+async fn what_was_removed_is_not_counted_at_its_dataset() {
+    let engine = Engine::start().await;
+    let refusing = r#"{"do":"refuse_event_id","event_id":"DEFAULT.bad","subcode":2804009}"#;
+    engine.faults(&format!(r#"{{"faults":[{refusing}]}}"#));
+    engine.sign_up("666").await;
+    engine.purchase("666", "bad").await;
+    engine.until(|books| books.dead == 1).await;
+    assert_eq!(dataset(&engine).await["dead"], 1);
+    engine.post("/api/v1/remove-payment", r#"{"payment_id":"bad"}"#).await;
+    assert_eq!(dataset(&engine).await["dead"], engine.books().await.dead);
+    assert_eq!(dataset(&engine).await["dead"], 0);
+
+    // The oldest of those that wait is taken back: the next one is the oldest.
+    engine.faults(r#"{"faults":[{"do":"fail","status":400,"code":190,"subcode":463}]}"#);
+    engine.purchase("666", "first").await;
+    engine.clock.advance(Duration::from_secs(1));
+    engine.purchase("666", "second").await;
+    engine.until(|_| engine.sandbox.requests().len() > 1).await;
+    let before = dataset(&engine).await["oldest_pending"].take();
+    engine.post("/api/v1/remove-payment", r#"{"payment_id":"first"}"#).await;
+    let shown = dataset(&engine).await;
+    assert_eq!(shown["pending"], 1, "{shown}");
+    assert!(shown["oldest_pending"].as_str() > before.as_str(), "{before} {shown}");
+}
+
+#[tokio::test]
 async fn nothing_is_sent_before_the_time_that_meta_stated_not_even_after_a_restart() {
     let plan = Plan::default();
     let engine = Plan::default().start().await;
-    engine.faults(
-        r#"{"faults":[{"do":"throttle","times":1,"code":80004,"retry_minutes":5}]}"#,
-    );
+    engine.faults(r#"{"faults":[{"do":"throttle","times":1,"code":80004,"retry_minutes":5}]}"#);
     engine.sign_up("666").await;
     engine.purchase("666", "p0").await;
     engine.until(|_| !engine.sandbox.requests().is_empty()).await;
@@ -163,7 +187,10 @@ async fn a_neighbour_that_never_answers_costs_the_others_nothing() {
         assert_eq!((books.dead, books.deliveries), (0, 60), "{fault}");
         let to_the_other = |id: &str| {
             let requests = engine.sandbox.requests();
-            requests.iter().filter(|heard| heard.dataset_id.as_deref() == Some(id) && heard.status == 200).count()
+            requests
+                .iter()
+                .filter(|heard| heard.dataset_id.as_deref() == Some(id) && heard.status == 200)
+                .count()
         };
         assert!(to_the_other("1234567890") > 0, "{fault}");
     }
