@@ -120,7 +120,8 @@ impl Reader<'_> {
         if is_unset || dataset::is_safe(webhook.expose_secret()) {
             return Some(webhook);
         }
-        let says = "`webhook` holds an address that is neither https nor on this machine".to_owned();
+        let says =
+            "`webhook` holds an address that is neither https nor on this machine".to_owned();
         self.say(Code::ConfigRange, span.unwrap_or_default(), says, "use an address with https");
         None
     }

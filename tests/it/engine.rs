@@ -144,11 +144,8 @@ impl Plan {
             self.dataset.replace("SANDBOX", &sandbox.to_string())
         );
         let more = self.more_files.iter().map(|(name, text)| (*name, text));
-        let own = [
-            ("tillpost.toml", &config),
-            ("mapping.toml", &self.mapping),
-            ("feed.csv", &self.feed),
-        ];
+        let own =
+            [("tillpost.toml", &config), ("mapping.toml", &self.mapping), ("feed.csv", &self.feed)];
         more.chain(own).map(|(name, text)| (folder.join(name), text.clone())).collect()
     }
 }

@@ -262,7 +262,8 @@ mod tests {
             (17, None, None),
             (190, None, None),
         ] {
-            let Outcome::Refused(refusal) = read(400, error(code, subcode, "").as_bytes(), 1) else {
+            let Outcome::Refused(refusal) = read(400, error(code, subcode, "").as_bytes(), 1)
+            else {
                 unreachable!("an error envelope is a refusal")
             };
             assert_eq!(refusal.regain_millis, millis, "{code}/{subcode:?}");

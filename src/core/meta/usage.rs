@@ -128,7 +128,12 @@ mod tests {
         // The first three values are the samples of Meta's pages, as quoted in meta-capi.md 1.9.
         let business = r#"{"1":[{"type":"ads_management","call_count":100,"total_cputime":25,"total_time":25,"estimated_time_to_regain_access":19,"ads_api_access_tier":"standard_access"}]}"#;
         for (name, value, percent, regain_millis) in [
-            ("x-app-usage", r#"{"call_count":28,"total_time":25,"total_cputime":25}"#, Some(28), None),
+            (
+                "x-app-usage",
+                r#"{"call_count":28,"total_time":25,"total_cputime":25}"#,
+                Some(28),
+                None,
+            ),
             ("x-business-use-case-usage", business, Some(100), Some(19 * 60_000)),
             (
                 "x-ad-account-usage",
@@ -143,8 +148,18 @@ mod tests {
                 Some(100_000),
             ),
             ("x-app-usage", r#"{"total_cputime":81}"#, Some(81), None),
-            ("x-business-use-case-usage", r#"{"1":[{"estimated_time_to_regain_access":0}]}"#, None, None),
-            ("x-business-use-case-usage", r#"{"1":[{"call_count":7}],"2":[{"total_time":93}]}"#, Some(93), None),
+            (
+                "x-business-use-case-usage",
+                r#"{"1":[{"estimated_time_to_regain_access":0}]}"#,
+                None,
+                None,
+            ),
+            (
+                "x-business-use-case-usage",
+                r#"{"1":[{"call_count":7}],"2":[{"total_time":93}]}"#,
+                Some(93),
+                None,
+            ),
             ("retry-after", "120", None, Some(120_000)),
             ("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT", None, None),
             ("retry-after", "1e300", None, Some(DAY)),
