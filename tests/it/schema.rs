@@ -93,7 +93,7 @@ impl World for Beside {
         match path.file_name().and_then(|name| name.to_str()) {
             Some("tillpost.toml") => Ok(self.0.clone()),
             _ if path.to_string_lossy().contains("key") => {
-                Ok(format!("secret of {}", path.display()))
+                Ok(format!("https://secret.example{}", path.display()))
             }
             _ => Ok("version = 1\n[payments]\nDEFAULT = { forward = false, because = \"x\" }"
                 .to_owned()),
@@ -101,7 +101,8 @@ impl World for Beside {
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        Some(format!("secret of {name}"))
+        // One that is an address besides, since that of alarms must be one.
+        Some(format!("https://secret.example/{name}"))
     }
 }
 
@@ -212,6 +213,7 @@ fn tables_of_a_configuration() -> Vec<Place> {
     const OF_PROJECT: &[(&str, &str)] =
         &[("name", "\"shop\""), ("server_key", "{ env = \"KEY\" }"), ("mapping", "\"m.toml\"")];
     const OF_SIGNING: &[(&str, &str)] = &[("key_id", "\"a\""), ("secret", "{ env = \"KEY\" }")];
+    const OF_ALERTS: &[(&str, &str)] = &[("webhook", "{ env = \"KEY\" }")];
     const OF_DATASET: &[(&str, &str)] = &[("id", "\"1\""), ("access_token", "{ env = \"TOKEN\" }")];
     let (project, dataset) =
         ("/properties/projects/items", "/properties/datasets/additionalProperties");
@@ -220,6 +222,7 @@ fn tables_of_a_configuration() -> Vec<Place> {
         place("", "", BOTH, "\n"),
         place("/properties/http", format!("{good}[http]\n"), &[], "\n"),
         place("/properties/store", format!("{good}[store]\n"), &[], "\n"),
+        place("/properties/alerts", format!("{good}[alerts]\n"), OF_ALERTS, "\n"),
         place(project, format!("{DATASET}[[projects]]\n"), OF_PROJECT, "\n"),
         place(dataset, format!("{PROJECT}[datasets.a]\n"), OF_DATASET, "\n"),
     ];
@@ -234,6 +237,7 @@ fn tables_of_a_configuration() -> Vec<Place> {
     let project_without = "[[projects]]\nname = \"shop\"\nmapping = \"m.toml\"\n";
     for (table, key, before) in [
         ("/properties/http", "admin_token", format!("{good}[http]\n")),
+        ("/properties/alerts", "webhook", format!("{good}[alerts]\n")),
         (project, "server_key", format!("{DATASET}{project_without}")),
         (project, "site_key", good.replace(DATASET, "")),
         (project, "client_token", good.replace(DATASET, "")),
