@@ -17,7 +17,7 @@ use crate::intake::dead::{Asked, NotAnswered};
 use crate::store::Ending;
 
 /// Every parameter of the list.
-const PARAMETERS: [&str; 12] = [
+pub(super) const PARAMETERS: [&str; 12] = [
     "project",
     "dataset",
     "reason",

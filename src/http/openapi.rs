@@ -13,6 +13,7 @@ mod bodies;
 mod client;
 mod document;
 mod faurya;
+mod letters;
 mod linkrunner;
 pub mod operation;
 mod page;

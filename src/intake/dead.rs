@@ -27,7 +27,7 @@ pub const PAGE: usize = 50;
 pub const PAGE_MAX: usize = 500;
 
 /// Longest reason for dropping letters, in characters. Ours: a sentence or two.
-const BECAUSE_CHARS_MAX: usize = 500;
+pub const BECAUSE_CHARS_MAX: usize = 500;
 
 /// What a person asks: which letters, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

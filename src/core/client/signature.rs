@@ -18,6 +18,9 @@ use crate::core::time::Timestamp;
 /// payment providers allow; a phone takes its time from the network.
 pub const TOLERANCE_MILLIS: u64 = 300_000;
 
+/// The headers of a signature, in small letters: the secret's name, the time, the signature.
+pub const HEADERS: [&str; 3] = ["x-key-id", "x-timestamp", "x-signature"];
+
 /// Why a request is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotSigned {
@@ -46,9 +49,9 @@ pub fn verify<'h>(
     (body, now): (&[u8], Timestamp),
 ) -> Result<(), NotSigned> {
     let present = |name| header(name).map(str::trim).filter(|text| !text.is_empty());
-    let claim =
-        (|| Some((present("x-key-id")?, present("x-timestamp")?, present("x-signature")?)))();
-    let (id, time, signature) = claim.ok_or(NotSigned::Missing)?;
+    let [Some(id), Some(time), Some(signature)] = HEADERS.map(present) else {
+        return Err(NotSigned::Missing);
+    };
     let signed_at: i64 = time.parse().map_err(|_| NotSigned::Missing)?;
     let signature = BASE64.decode(signature).map_err(|_| NotSigned::Missing)?;
     let digest = if body.is_empty() { String::new() } else { BASE64.encode(Sha256::digest(body)) };
@@ -84,8 +87,9 @@ mod tests {
 
     fn judged(headers: [&str; 3], body: &str, now: i64) -> Result<(), NotSigned> {
         let header = |name: &str| {
-            let names = ["x-key-id", "x-timestamp", "x-signature"];
-            let at = names.iter().position(|known| *known == name)?;
+            let at = ["x-key-id", "x-timestamp", "x-signature"]
+                .iter()
+                .position(|known| *known == name)?;
             Some(headers[at]).filter(|value| *value != "-")
         };
         verify(&KEYS, &header, (body.as_bytes(), Timestamp::from_millis(now)))

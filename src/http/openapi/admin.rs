@@ -1,18 +1,19 @@
-//! The operations of the admin listener: reading back, trying out, loading, replaying.
+//! The operations of the admin listener that read back.
 
-use super::admin_work;
 use super::bodies::moment as time;
 use super::operation::{Answer, Call, Family, Method, Operation};
 use super::shapes::{
     because, closed, count, failure, moment, or_null, part, reason, refusals, text, verdict,
     version, words,
 };
+use super::{admin_work, letters};
 use crate::core::decide::Verdict;
+use crate::core::delivery::DeathReason;
 use crate::core::finding::{Code, Severity};
 use crate::core::payment::{PaymentStatus, PaymentType};
 use crate::core::schema::{Key, Schema, meanings};
 use crate::http::payments::{PAGE, PAGE_MAX, PARAMETERS};
-use crate::store::{Fate, PaymentState};
+use crate::store::{Fate, LetterEnd, PaymentState};
 
 /// The examples of the server API that these look at.
 pub(super) const KNOWN: (&str, &str) = super::linkrunner::KNOWN;
@@ -26,6 +27,7 @@ pub(super) fn operations() -> Vec<Operation> {
         list(),
         story(),
         books(),
+        datasets(),
         mapping(),
         catalog(),
         admin_work::decide(),
@@ -33,10 +35,12 @@ pub(super) fn operations() -> Vec<Operation> {
         admin_work::replay(),
         metrics(),
     ];
+    let (reading, doing) = all.split_at(2);
+    let all = [reading, &letters::operations(), doing].concat();
     all.into_iter().map(|operation| refusals(Family::Admin, operation)).collect()
 }
 
-fn get(path: &'static str, id: &'static str) -> Operation {
+pub(super) fn get(path: &'static str, id: &'static str) -> Operation {
     Operation::new(Family::Admin, Method::Get, path, id)
 }
 
@@ -90,7 +94,7 @@ fn list() -> Operation {
         ("event_id", text("Its id.")),
         ("dataset", text("Where it goes.")),
         ("fate", or_null(words("Where it stands.", meanings!(Fate)))),
-        ("because", null_text("Why it is dead.")),
+        ("because", null_text("Why it is dead or dropped.")),
         ("due_at", null_moment("When it will be sent again.")),
     ]);
     let payment = closed([
@@ -131,25 +135,53 @@ fn list() -> Operation {
         .call(Call::new("A misspelt type", 400, "").with("type", "FIRST_PAYMNT"))
 }
 
-fn story() -> Operation {
-    let attempt = closed([
+fn null_code(says: &str) -> Schema {
+    or_null(Schema::anything().with("type", "integer")).says(says)
+}
+
+/// A request that carried an event.
+pub(super) fn attempt() -> Schema {
+    closed([
         ("at", moment("When it was sent.")),
         ("millis", count("How long the answer took, in milliseconds.")),
         ("events", count("How many events it carried.")),
         ("outcome", text("What it met.")),
         ("status", or_null(count("The status of HTTP."))),
-        ("code", or_null(Schema::anything().with("type", "integer")).says("Meta's code.")),
-        ("subcode", or_null(Schema::anything().with("type", "integer")).says("Meta's subcode.")),
+        ("code", null_code("Meta's code.")),
+        ("subcode", null_code("Meta's subcode.")),
         ("says", text("Meta's words.")),
         ("trace_id", null_text("Meta's id of the request.")),
-    ]);
-    let delivery = closed([
+    ])
+}
+
+/// A dead letter that a person ended.
+pub(super) fn ended() -> Schema {
+    let how = [LetterEnd::Retried, LetterEnd::Dropped].map(|end| (end.as_str(), end.meaning()));
+    closed([
+        ("at", moment("Since when it was dead.")),
+        ("reason", words("Why it was.", meanings!(DeathReason))),
+        ("code", null_code("Meta's code.")),
+        ("subcode", null_code("Meta's subcode.")),
+        ("says", text("Meta's words, or ours.")),
+        ("trace_id", null_text("Meta's id of the request.")),
+        ("ended_at", moment("When a person decided.")),
+        ("how", words("What was decided.", how)),
+        ("because", null_text("Why it was dropped, in the words of whoever did.")),
+    ])
+}
+
+fn story() -> Operation {
+    let delivery = [
         ("dataset", text("Where it goes.")),
         ("fate", words("Where it stands.", meanings!(Fate))),
-        ("because", null_text("Why it is dead.")),
+        ("because", null_text("Why it is dead or dropped.")),
         ("due_at", null_moment("When it will be sent again.")),
-        ("attempts", Schema::list(attempt).says("The requests that carried it, in order.")),
-    ]);
+        ("attempts", Schema::list(attempt()).says("The requests that carried it, in order.")),
+    ];
+    let names = delivery.clone().map(|(name, _)| name);
+    let ended = Schema::list(ended())
+        .says("What persons decided about it as a dead letter, in order; absent if nothing.");
+    let delivery = Schema::table(delivery.into_iter().chain([("ended", ended)])).required(&names);
     let former = closed([
         ("until", moment("Until when it stood.")),
         ("decision", or_null(part("Decision"))),
@@ -197,24 +229,89 @@ fn story() -> Operation {
 }
 
 fn books() -> Operation {
-    let sums: [Key; 9] = [
+    let pruned = closed([
+        ("payments", count("Recorded payments.")),
+        ("removed", count("Removed payments.")),
+        ("expired", count("Payments that had waited in vain.")),
+        ("delivered", count("Events that Meta had taken.")),
+        ("dead", count("Events that nobody had looked after in time.")),
+        ("dropped", count("Events that a person had dropped.")),
+        ("withheld", count("Events of removed payments.")),
+    ]);
+    let sums: [Key; 12] = [
         ("recorded", count("Payments recorded and not removed.")),
         ("removed", count("Payments removed.")),
         ("held", count("Payments that wait for their user.")),
+        ("expired", count("Payments that have waited for their user in vain.")),
         ("deliveries", count("Events to be delivered.")),
         ("delivered", count("Of these: Meta took them.")),
         ("pending", count("Of these: they wait for their turn.")),
         ("retrying", count("Of these: they will be sent again.")),
         ("dead", count("Of these: they need a person.")),
+        ("dropped", count("Of these: a person decided that they are never sent.")),
         ("withheld", count("Of these: their payment was removed before they were sent.")),
+        ("pruned", pruned.says("What was pruned for its age since the books were begun.")),
     ];
     get("/admin/v1/books", "books")
         .says(
             "The sums of the books",
-            "Every payment and every delivery is in exactly one of them.",
+            "Every payment and every delivery is in exactly one of them; what was pruned for its \
+             age is counted apart.",
         )
         .answers(Answer::new(200, "The sums.", closed(sums)))
         .call(Call::new("A look", 200, "").after(WAITS.0, WAITS.1))
+}
+
+/// The states of a dataset, with their meanings.
+const STATES: [(&str, &str); 5] = [
+    ("flowing", "Events go to it."),
+    ("waiting", "Meta is in trouble or cannot be reached; it is tried again with growing pauses."),
+    ("slowed", "Meta's budget is nearly used up; requests wait before Meta blocks them."),
+    ("throttled", "Meta throttles; nothing is sent before the time that it stated."),
+    ("paused", "Token, permission or dataset: a person has to act; nothing is lost meanwhile."),
+];
+
+fn datasets() -> Operation {
+    let stopped = [
+        ("since", moment("Since when.")),
+        ("next_request", moment("When the next request goes.")),
+        ("failures", count("How many requests failed in a row.")),
+        ("says", text("Meta's words, or ours.")),
+        ("what", text("What is wrong.")),
+        ("help", text("What to do.")),
+    ];
+    let names = stopped.clone().map(|(name, _)| name);
+    let codes = [
+        ("code", Schema::anything().with("type", "integer").says("Meta's code.")),
+        ("subcode", Schema::anything().with("type", "integer").says("Meta's subcode.")),
+    ];
+    let stopped = Schema::table(stopped.into_iter().chain(codes)).required(&names);
+    let dataset = [
+        ("name", text("Its name in the configuration.")),
+        ("state", words("Whether events flow.", STATES)),
+        ("pending", count("Events that no request has finished yet.")),
+        ("retrying", count("Events that left the order and will be sent again.")),
+        ("dead", count("Events that need a person.")),
+    ];
+    let names = dataset.clone().map(|(name, _)| name);
+    let sometimes = [
+        (
+            "oldest_pending",
+            moment(
+                "When the payment of the oldest unfinished event arrived; absent if there is none.",
+            ),
+        ),
+        ("stopped", stopped.says("Why nothing is sent; absent while events flow.")),
+    ];
+    let dataset = Schema::table(dataset.into_iter().chain(sometimes)).required(&names);
+    get("/admin/v1/datasets", "datasets")
+        .says(
+            "Do events flow",
+            "Each dataset of the configuration: whether events go to it, how many wait, and if \
+             nothing is sent, why, until when, and what to do.",
+        )
+        .answers(Answer::new(200, "The datasets.", closed([("datasets", Schema::list(dataset))])))
+        .call(Call::new("A look", 200, ""))
 }
 
 fn mapping() -> Operation {
@@ -308,7 +405,7 @@ fn metrics() -> Operation {
     get("/metrics", "metrics")
         .says(
             "Numbers for Prometheus",
-            "The books, the mapping files and the webhooks, as Prometheus reads them.",
+            "The books, the datasets, the mapping files and the webhooks, as Prometheus reads them.",
         )
         .answers(
             Answer::new(200, "The numbers.", Schema::text()).media("application/openmetrics-text"),
@@ -325,5 +422,10 @@ mod tests {
         for name in PARAMETERS {
             assert!(parameter(name).value()["description"].is_string(), "{name} has no sentence");
         }
+    }
+
+    #[test]
+    fn every_state_of_a_dataset_is_described() {
+        assert_eq!(STATES.map(|(word, _)| word), crate::http::datasets::STATES);
     }
 }

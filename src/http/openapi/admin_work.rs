@@ -8,7 +8,7 @@ use super::operation::{Answer, Call, Operation};
 use super::shapes::{
     because, closed, count, findings, moment, or_null, part, reason, text, verdict, version, words,
 };
-use crate::core::decide::{RuleOutcome, Verdict};
+use crate::core::decide::{Reason, RuleOutcome, Verdict};
 use crate::core::payment::PaymentType;
 use crate::core::schema::{Schema, meanings};
 use crate::http::IMPORT_BYTES_MAX;
@@ -76,6 +76,8 @@ pub(super) fn decide() -> Operation {
 pub(super) fn import() -> Operation {
     let line = Schema::table([
         ("outcome", words("What became of it.", meanings!(LineOutcome))),
+        ("verdict", verdict().says("What becomes of it, where it is recorded or waits.")),
+        ("reason", words("Why it is not sent; of a block the findings say it.", meanings!(Reason))),
         ("findings", findings("Why it was refused; absent if there is nothing to say.")),
     ]);
     let lines = Schema::list(line.required(&["outcome"])).says("One for each line, in order.");
@@ -153,8 +155,8 @@ pub(super) fn replay() -> Operation {
         .call(Call::new("A verdict that is never replayed", 400, r#"{"verdict": "forward"}"#))
 }
 
-/// A moment that the body of a replay may name: text.
-fn null_time(says: &str) -> Schema {
+/// A moment that the body of a question may name: text.
+pub(super) fn null_time(says: &str) -> Schema {
     or_null(Schema::text())
         .with("anyOf", moments())
         .says(format!("{says} RFC 3339, or Unix seconds as text."))

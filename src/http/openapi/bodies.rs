@@ -78,6 +78,12 @@ pub(super) fn components() -> Vec<Key> {
     let mut new = of_person().value();
     new["properties"]["id"] = id.value();
     new["required"] = json!(["id"]);
+    let since = Schema::anything().examples([json!("2026-02-28T12:00:00Z")]).says("When the person signed up, where `occurred_at` does not say it. What is too old for Meta is not sent.");
+    new["properties"]["user_created_at"] = since.value();
+    let first = Schema::anything()
+        .examples([json!(true)])
+        .says("False: you know the person already, and the signup is no event.");
+    new["properties"]["is_first_time_user"] = first.value();
     vec![
         ("Currency", currency()),
         ("EventData", event_data()),
@@ -300,6 +306,11 @@ pub(super) fn signup() -> Schema {
         ("device_data", field("device_data")),
         ("app_data", field("app_data")),
         ("platform", field("platform")),
+        (
+            "event_id",
+            id().says("Your id of the event of a first signup, as the browser's copy has it."),
+        ),
+        ("occurred_at", moment("When the person signed up, if not now.")),
     ])
     .required(&["user_data"])
 }

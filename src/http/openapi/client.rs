@@ -1,9 +1,12 @@
 //! The operations of the client API: the server API's, with the token in the body.
 
+use serde_json::{Value, json};
+
 use super::bodies::{self, of_app};
 use super::linkrunner::{captured_says, removed, signed_up};
 use super::operation::{Answer, Call, Family, Method, Operation};
 use super::shapes::{closed, envelope, nothing, or_null, part, refusals, text};
+use crate::core::client::signature::{HEADERS, TOLERANCE_MILLIS};
 use crate::core::schema::Schema;
 use crate::http::BODY_BYTES_MAX;
 
@@ -21,6 +24,27 @@ pub(super) fn operations() -> Vec<Operation> {
         remove(),
     ];
     all.into_iter().map(|operation| refusals(Family::Client, operation)).collect()
+}
+
+/// The headers of a signed request, as security schemes. All of them are needed at once.
+pub(super) fn schemes() -> [(&'static str, Value); 3] {
+    let minutes = TOLERANCE_MILLIS / 60_000;
+    let [id, time, signature] = HEADERS;
+    let scheme = |header: &str, says: String| json!({"type": "apiKey", "in": "header", "name": header, "description": says});
+    [
+        (
+            "appKeyId",
+            scheme(id, "The name of the secret: `key_id` in `client_signing` of the project. Needed where the project has some.".to_owned()),
+        ),
+        (
+            "appTime",
+            scheme(time, format!("When it was signed, in Unix milliseconds; at most {minutes} minutes from the server's clock.")),
+        ),
+        (
+            "appSignature",
+            scheme(signature, "Base64 of HMAC-SHA-256 with the secret, over `x-timestamp`, a line feed and Base64 of the body's SHA-256.".to_owned()),
+        ),
+    ]
 }
 
 fn post(path: &'static str, id: &'static str) -> Operation {

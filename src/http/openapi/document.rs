@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use super::operation::{Answer, Body, Call, Family, Operation, Parameter};
-use super::{bodies, operations, shapes, webhooks};
+use super::{bodies, client, operations, shapes, webhooks};
 use crate::core::decide::Verdict;
 
 /// The answers of the examples: by operation, by name.
@@ -222,7 +222,7 @@ fn security_schemes() -> Value {
             "description": "`[http] admin_token`, where one is set: always beyond the loopback.",
         },
     });
-    for (name, scheme) in webhooks::schemes() {
+    for (name, scheme) in webhooks::schemes().into_iter().chain(client::schemes()) {
         schemes[name] = scheme;
     }
     schemes
@@ -234,8 +234,14 @@ fn security(family: Family) -> Value {
         Family::Linkrunner => json!([{"serverKey": []}]),
         Family::Faurya => json!([{"siteKey": []}]),
         Family::Admin => json!([{"adminToken": []}, {}]),
-        // A token in the body is no scheme that OpenAPI knows: the body's schema demands it.
-        Family::Client | Family::Service => json!([]),
+        // A token in the body is no scheme that OpenAPI knows: the body's schema demands it. A
+        // signature is all of its headers, where the project demands one.
+        Family::Client => {
+            let signed =
+                client::schemes().into_iter().map(|(name, _)| (name.to_owned(), json!([])));
+            json!([{}, Value::Object(signed.collect())])
+        }
+        Family::Service => json!([]),
         Family::Webhooks => {
             webhooks::schemes().into_iter().map(|(name, _)| json!({name: []})).collect()
         }

@@ -240,11 +240,17 @@ fn sign_up() -> Operation {
 
 /// What a signup is answered.
 pub(super) fn signed_up() -> Schema {
-    closed([
+    let common = [
         ("user_id", text("Who is known now.")),
         ("released", Schema::list(part("Captured")).says("The payments that waited for that.")),
         ("findings", findings("What could not be used of the person's fields.")),
-    ])
+    ];
+    let names = common.clone().map(|(name, _)| name);
+    let signup = Schema::any_of([part("Captured")]).says(
+        "The event of a first signup, where `[events]` of the mapping file binds `signup`; else \
+         absent.",
+    );
+    Schema::table(common.into_iter().chain([("signup", signup)])).required(&names)
 }
 
 /// What a removal is answered, by whatever route.

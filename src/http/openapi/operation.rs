@@ -113,6 +113,8 @@ pub struct Call {
     pub body: &'static str,
     /// What was called before: an operation's id, and the name of its example.
     pub after: Vec<(&'static str, &'static str)>,
+    /// Whether Meta has refused the event of what was called before.
+    pub refused: bool,
 }
 
 impl Operation {
@@ -219,13 +221,28 @@ impl Call {
     /// A call whose caller says who they are.
     #[must_use]
     pub fn new(name: &'static str, status: u16, body: &'static str) -> Self {
-        Self { name, status, with: Vec::new(), keyed: true, body, after: Vec::new() }
+        Self {
+            name,
+            status,
+            with: Vec::new(),
+            keyed: true,
+            body,
+            after: Vec::new(),
+            refused: false,
+        }
     }
 
     /// With the value of a parameter.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.with.push((name, value));
+        self
+    }
+
+    /// Once Meta has refused the event of what was called before.
+    #[must_use]
+    pub fn refused(mut self) -> Self {
+        self.refused = true;
         self
     }
 

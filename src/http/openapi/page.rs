@@ -250,7 +250,10 @@ impl Writer {
 fn who(family: Family) -> &'static str {
     match family {
         Family::Linkrunner => "Key: header `linkrunner-key`, the project's `server_key`.",
-        Family::Client => "Key: `token` in the body, the project's `client_token`.",
+        Family::Client => {
+            "Key: `token` in the body, the project's `client_token`. Where the project has \
+             `client_signing`, the headers `x-key-id`, `x-timestamp` and `x-signature` besides."
+        }
         Family::Faurya => "Key: `Authorization: Bearer`, the project's `site_key`.",
         Family::Webhooks => "Key: the provider's signature over the body.",
         Family::Service => "No key.",
@@ -271,7 +274,10 @@ fn example(html: &mut String, operation: &Operation, (call, is_open): (&Call, bo
         .collect();
     let before = match before.as_slice() {
         [] => String::new(),
-        names => format!("<p>after: {}</p>\n", names.join(", ")),
+        names => {
+            let then = if call.refused { ", once Meta has refused its event" } else { "" };
+            format!("<p>after: {}{then}</p>\n", names.join(", "))
+        }
     };
     let open = if is_open { " open" } else { "" };
     let curl = escaped(&curl(operation, call));

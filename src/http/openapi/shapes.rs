@@ -122,7 +122,10 @@ fn no_key(family: Family) -> &'static str {
         Family::Linkrunner => {
             "The header `linkrunner-key` is missing, or is the key of no project."
         }
-        Family::Client => "`token` is missing from the body, or is the token of no project.",
+        Family::Client => {
+            "`token` is missing from the body, or is the token of no project; or the project has \
+             `client_signing`, and the signature is missing, wrong or out of time."
+        }
         Family::Faurya => "`Authorization: Bearer` is missing, or its key is the key of no site.",
         Family::Admin => "The admin token is missing or wrong.",
         Family::Webhooks | Family::Service => "",
