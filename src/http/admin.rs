@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use secrecy::ExposeSecret as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -68,7 +69,8 @@ pub(super) struct StoryQuery {
 }
 
 /// What is said of an address that axum cannot take apart: in our shape, not in its own.
-const UNREADABLE: &str = "The address cannot be read: it is not UTF-8, or names a parameter twice.";
+pub(super) const UNREADABLE: &str =
+    "The address cannot be read: it is not UTF-8, or names a parameter twice.";
 
 #[derive(Serialize)]
 struct Stories {
@@ -203,9 +205,9 @@ pub(super) async fn replay(
         Err(rejection) => return answer::unread(&rejection, IMPORT_BYTES_MAX),
     };
     let refused = |says: &str| answer::plain(StatusCode::BAD_REQUEST, says);
-    let body: ReplayBody = match serde_json::from_slice(&body) {
+    let body: ReplayBody = match question(&body) {
         Ok(body) => body,
-        Err(error) => return refused(&format!("the body cannot be read: {error}")),
+        Err(says) => return refused(&says),
     };
     let replay = match asked(&api, &body) {
         Ok(replay) => replay,
@@ -215,6 +217,14 @@ pub(super) async fn replay(
         Ok(page) => answer::json(StatusCode::OK, &page),
         Err(_) => answer::unavailable("The store does not answer; this page changed nothing."),
     }
+}
+
+/// What a body asks. It is an object: from a list serde would take the members by their order.
+pub(super) fn question<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err("the body cannot be read: it is not a JSON object".to_owned());
+    }
+    serde_json::from_slice(body).map_err(|error| format!("the body cannot be read: {error}"))
 }
 
 fn asked<'p>(api: &'p Api, body: &ReplayBody) -> Result<Replay<'p>, String> {

@@ -4,12 +4,13 @@
 //! filter is refused and not passed over: it would end letters that nobody meant.
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
+use super::admin::{UNREADABLE, question};
 use super::{Api, IMPORT_BYTES_MAX, answer};
 use crate::core::json::shortened;
 use crate::core::names::{one_of, suggestion};
@@ -41,7 +42,13 @@ pub(super) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> R
 }
 
 /// `GET /admin/v1/dead-letters/{id}`: one letter with everything that happened to it.
-pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Response {
+pub(super) async fn show(
+    State(api): State<Api>,
+    path: Result<Path<String>, PathRejection>,
+) -> Response {
+    let Ok(Path(id)) = path else {
+        return answer::plain(StatusCode::BAD_REQUEST, UNREADABLE);
+    };
     let Ok(id) = id.parse() else {
         let says = format!("`{}` is not the number of a letter", shortened(&id));
         return answer::plain(StatusCode::BAD_REQUEST, &says);
@@ -74,12 +81,9 @@ async fn end(api: &Api, body: Result<Bytes, BytesRejection>, ending: Ending) -> 
         Ok(body) => body,
         Err(rejection) => return answer::unread(&rejection, IMPORT_BYTES_MAX),
     };
-    match serde_json::from_slice::<Asked>(&body) {
+    match question::<Asked>(&body) {
         Ok(asked) => answered(&api.shared.intake.end_dead_letters(&asked, ending).await),
-        Err(error) => {
-            let says = format!("the body cannot be read: {error}");
-            answer::plain(StatusCode::BAD_REQUEST, &says)
-        }
+        Err(says) => answer::plain(StatusCode::BAD_REQUEST, &says),
     }
 }
 

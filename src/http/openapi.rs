@@ -11,6 +11,7 @@ mod admin;
 mod admin_work;
 mod bodies;
 mod client;
+mod curl;
 mod document;
 mod faurya;
 mod letters;

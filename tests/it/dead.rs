@@ -164,15 +164,22 @@ async fn letters_are_filtered_paged_and_never_all_meant_by_accident() {
         ("retry", json!({"subcod": 1}), "unknown field"),
         ("retry", json!({"reason": "old"}), "`reason` is `refused`"),
         ("retry", json!({"ids": ["1"]}), "cannot be read"),
+        // The keys by their order: nobody means that.
+        ("drop", json!([[1, 2]]), "not a JSON object"),
     ] {
         let path = format!("/admin/v1/dead-letters/{how}");
         let answer = engine.admin_post(&path, asked.to_string().into_bytes()).await;
         assert_eq!(answer.status, 400, "{asked}");
         assert!(answer.body.to_string().contains(part), "{asked}: {}", answer.body);
     }
-    for (path, status) in
-        [("?subcod=1", 400), ("/99", 404), ("/x", 400), ("?limit=501", 400), ("?cursor=x", 400)]
-    {
+    for (path, status) in [
+        ("?subcod=1", 400),
+        ("/99", 404),
+        ("/x", 400),
+        ("/%ff", 400),
+        ("?limit=501", 400),
+        ("?cursor=x", 400),
+    ] {
         let answer = engine.admin(&format!("/admin/v1/dead-letters{path}")).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.body);
     }

@@ -156,6 +156,7 @@ async fn what_cannot_be_asked_is_refused_with_the_reason() {
         (json!({"project": "other"}), "there is no project `other`"),
         (json!({"sinse": 5}), "sinse"),
         (json!([]), "the body cannot be read"),
+        (json!([null, null, null, null, null]), "not a JSON object"),
     ] {
         let answer = engine.admin_post("/admin/v1/replay", asked.to_string().into_bytes()).await;
         assert_eq!(answer.status, 400, "{asked}");
