@@ -8,6 +8,7 @@
 //! A new route is described in the file of its family: one function, one line in its `operations`.
 
 mod admin;
+mod admin_state;
 mod admin_work;
 mod bodies;
 mod client;

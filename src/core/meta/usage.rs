@@ -55,8 +55,9 @@ pub fn read<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> Usage 
     for (name, value) in headers {
         match name {
             "x-app-usage" => {
-                let budget = serde_json::from_str::<Budget>(value);
-                budget.iter().for_each(|budget| usage.budget(budget));
+                if let Ok(budget) = serde_json::from_str::<Budget>(value) {
+                    usage.budget(&budget);
+                }
             }
             "x-business-use-case-usage" => {
                 let by_id = serde_json::from_str::<BTreeMap<String, Vec<Budget>>>(value);
