@@ -156,7 +156,8 @@ impl App {
     ) -> Result<Self, StartError> {
         let desk = Desk::open(config, &clock).await?;
         let (forwarders, tokens) = ways_out(config, &clock, &desk)?;
-        let tokens = Tokens { files: tokens, world: SharedWorld::clone(&world), clock: clock.clone() };
+        let tokens =
+            Tokens { files: tokens, world: SharedWorld::clone(&world), clock: clock.clone() };
         let public = bind(config.http.listen).await?;
         let admin = bind(config.http.admin_listen).await?;
         let mut files: Vec<LiveMapping> = Vec::new();
