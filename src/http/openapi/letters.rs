@@ -1,5 +1,7 @@
 //! The operations about dead letters: the list, one of them, and what a person decides.
 
+use serde_json::{Map, Value, json};
+
 use super::admin::{KNOWN, attempt, bad, ended, get, kind, null_text, post};
 use super::admin_work::null_time;
 use super::bodies::moment as time;
@@ -187,7 +189,7 @@ fn end(path: &'static str, id: &'static str) -> Operation {
     };
     let limit = or_null(asked("limit")).default(PAGE_MAX);
     let keys = OF_BODIES.into_iter().chain(PARAMETERS).map(optional);
-    let body = Schema::table(keys.chain([("limit", limit)])).says(
+    let body = Schema::table(keys.chain([("limit", limit)])).with("anyOf", ways()).says(
         "Which letters: `ids`, one or more filters, or `all`, and never two of these. A call ends \
          a page; it is called again with the `next` of the answer as `cursor`.",
     );
@@ -195,6 +197,32 @@ fn end(path: &'static str, id: &'static str) -> Operation {
         .takes(body, IMPORT_BYTES_MAX)
         .answers(Answer::new(200, "What became of each; a page.", page))
         .answers(bad("The body cannot be read, or does not say which; nothing was changed."))
+}
+
+/// The three ways of saying which letters are meant; each is without the others.
+fn ways() -> [Value; 3] {
+    let filters = || PARAMETERS.into_iter().filter(|name| !["limit", "cursor"].contains(name));
+    let none = filters().map(|name| (name.to_owned(), json!({"type": "null"})));
+    let none: Map<String, Value> = none.collect();
+    let some = filters().map(
+        |name| json!({"required": [name], "properties": {name: {"type": ["string", "integer"]}}}),
+    );
+    let with = |key: &str, schema: Value, other: &str, nothing: Value| {
+        let mut properties = none.clone();
+        properties.insert(key.to_owned(), schema);
+        properties.insert(other.to_owned(), nothing);
+        json!({"required": [key], "properties": properties})
+    };
+    let no_ids = json!({"maxItems": 0});
+    let by_filter = json!({
+        "properties": {"ids": no_ids, "all": {"const": false}},
+        "anyOf": some.collect::<Vec<_>>(),
+    });
+    [
+        with("ids", json!({"minItems": 1}), "all", json!({"const": false})),
+        with("all", json!({"const": true}), "ids", no_ids),
+        by_filter,
+    ]
 }
 
 /// The call, once Meta has refused a purchase.
