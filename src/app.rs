@@ -157,7 +157,7 @@ impl App {
         let desk = Desk::open(config, &clock).await?;
         let (forwarders, tokens) = ways_out(config, &clock, &desk)?;
         let tokens =
-            Tokens { files: tokens, world: SharedWorld::clone(&world), clock: clock.clone() };
+            Tokens { all: tokens, world: SharedWorld::clone(&world), clock: clock.clone() };
         let public = bind(config.http.listen).await?;
         let admin = bind(config.http.admin_listen).await?;
         let mut files: Vec<LiveMapping> = Vec::new();

@@ -24,6 +24,8 @@ mod retention;
 mod schema;
 mod settle;
 mod signups;
+#[cfg(test)]
+mod simulation;
 mod sources;
 mod story;
 mod sums;

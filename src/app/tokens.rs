@@ -32,7 +32,7 @@ pub(super) struct Token {
 /// Looks at the tokens of a running service, and keeps them.
 #[derive(Debug)]
 pub(super) struct Tokens {
-    pub(super) files: Vec<Token>,
+    pub(super) all: Vec<Token>,
     pub(super) world: SharedWorld,
     pub(super) clock: Clock,
 }
@@ -40,10 +40,10 @@ pub(super) struct Tokens {
 impl Tokens {
     /// Looks for ever.
     pub(super) async fn run(self) {
-        let mut last: Vec<Option<SecretString>> = self.files.iter().map(|_| None).collect();
+        let mut last: Vec<Option<SecretString>> = self.all.iter().map(|_| None).collect();
         loop {
             self.clock.sleep_millis(LOOK_MILLIS).await;
-            for (token, last) in self.files.iter().zip(&mut last) {
+            for (token, last) in self.all.iter().zip(&mut last) {
                 let Some(file) = token.file.clone() else { continue };
                 let world = SharedWorld::clone(&self.world);
                 // Reading may wait for a slow disk; payments must not wait with it.

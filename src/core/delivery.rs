@@ -16,6 +16,7 @@ mod carriage;
 mod circuit;
 mod isolation;
 mod records;
+mod suspects;
 mod valve;
 
 pub use carriage::{Carriage, Carried, Step};
@@ -139,10 +140,8 @@ pub struct Met<'m> {
 /// The table: what to do after an attempt. `jitter` is in `0.0..=1.0`.
 #[must_use]
 pub fn judge(waits: Waits, met: Met<'_>, jitter: f64) -> Next {
-    let trouble = || Next::Wait {
-        why: Why::Trouble,
-        millis: waits.trouble.wait_millis(met.tries, jitter),
-    };
+    let trouble =
+        || Next::Wait { why: Why::Trouble, millis: waits.trouble.wait_millis(met.tries, jitter) };
     match met.outcome {
         Outcome::Accepted { .. } => Next::Deliver,
         Outcome::Unanswered { .. } => wait_or_halve(met, trouble),

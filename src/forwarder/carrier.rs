@@ -46,10 +46,9 @@ impl Carrier {
     pub(super) async fn carry(mut self, run: Run) -> Finished {
         let Run { deliveries, upto } = run;
         let now = self.forwarder.clock.now();
-        let mut carriage =
-            Carriage::new(self.forwarder.limits(), deliveries, upto.is_none(), now);
+        let mut carriage = Carriage::new(self.forwarder.limits(), deliveries, upto.is_none(), now);
         let carried = loop {
-            let Some(request) = carriage.next().map(seqs) else { break carriage.finish() };
+            let Some(request) = carriage.request().map(seqs) else { break carriage.finish() };
             let claimed = match self.ready(request.len(), carriage.is_repetition()).await {
                 Some(place) => self.claim(request).await.map(|removed| (place, removed)),
                 None => None,
@@ -138,19 +137,19 @@ impl Carrier {
     /// Raises the alarm once when a person has to act, and ends it once.
     fn tell_turn(&self, turn: Turn) {
         let (name, alarm) = (&self.forwarder.name, &self.forwarder.alarm);
-        let is_paused = |why: Option<Why>| why == Some(Why::Setup);
-        match (is_paused(turn.before), is_paused(turn.after)) {
-            (false, true) => {
+        match (turn.before, turn.after) {
+            (Some(Why::Setup), Some(Why::Setup)) => {}
+            (_, Some(Why::Setup)) => {
                 if let Some(circuit) = self.pace.circuit() {
                     telemetry::paused(name, &circuit);
                     alarm.paused(name, &circuit);
                 }
             }
-            (true, false) => {
+            (Some(Why::Setup), None) => {
                 telemetry::resumed(name);
                 alarm.resumed(name, self.forwarder.clock.now());
             }
-            (true, true) | (false, false) => {}
+            (_, _) => {}
         }
     }
 

@@ -118,7 +118,8 @@ impl MetaClient {
 }
 
 fn usage_of(headers: &HeaderMap) -> Usage {
-    let all = usage::HEADERS.iter().flat_map(|name| headers.get_all(*name).iter().map(|v| (*name, v)));
+    let all =
+        usage::HEADERS.iter().flat_map(|name| headers.get_all(*name).iter().map(|v| (*name, v)));
     usage::read(all.filter_map(|(name, value)| Some((name, value.to_str().ok()?))))
 }
 

@@ -84,7 +84,6 @@ impl Pace {
                     }
                 }
                 // A change may come first: somebody mends the token.
-
                 Admission::Until(moment) => tokio::select! {
                     () = self.clock.sleep_millis(moment.saturating_sub(now)) => {}
                     _ = changes.changed() => {}

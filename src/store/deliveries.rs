@@ -89,24 +89,7 @@ impl Store {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Lease>, StoreError> {
-        let work = move |books: &mut Books<'_>| {
-            let update = "UPDATE datasets SET lease_owner = ?2, lease_until = ?4,
-                                 lease_epoch = lease_epoch + 1
-                          WHERE id = ?1 AND (lease_until <= ?3 OR lease_until > ?4 OR lease_owner = ?2)
-                          RETURNING lease_epoch, cursor";
-            let row = params![dataset.0, owner, now.millis(), until.millis()];
-            let mut statement = books.connection.prepare_cached(update)?;
-            let taken = statement.query_row(row, |row| {
-                Ok(Lease { dataset, epoch: row.get(0)?, cursor: row.get(1)? })
-            });
-            let taken = taken.optional()?;
-            if taken.is_some() {
-                // What an earlier lease had under way is nobody's any more.
-                books.state.under_way.retain(|_, of| *of != dataset);
-            }
-            Ok(taken)
-        };
-        self.write(work).await
+        self.write(move |books| take_lease(books, dataset, &owner, (now, until))).await
     }
 
     /// Reads the log of a dataset after a delivery, in order, up to so many deliveries or bytes.
@@ -133,14 +116,7 @@ impl Store {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let select = "SELECT d.seq, d.expires_at, d.body, r.tries FROM retries r
-                      JOIN deliveries d ON d.seq = r.delivery
-                      WHERE r.dataset = ?1 AND (r.due_at <= ?2 OR r.due_at > ?2 + 3600000)
-                      ORDER BY r.due_at LIMIT ?3";
-        self.read(move |connection| {
-            delivery_rows(connection, select, params![dataset.0, now.millis(), limit])
-        })
-        .await
+        self.read(move |connection| due(connection, dataset, now, limit)).await
     }
 
     /// When the next delivery that left the order is due.
@@ -167,13 +143,7 @@ impl Store {
         dataset: DatasetKey,
         deliveries: Vec<i64>,
     ) -> Result<Vec<i64>, StoreError> {
-        let work = move |books: &mut Books<'_>| {
-            let removed = settle::removed_of(books.connection, &deliveries)?;
-            let going = deliveries.iter().filter(|seq| !removed.contains(seq));
-            books.state.under_way.extend(going.map(|seq| (*seq, dataset)));
-            Ok(removed)
-        };
-        self.write(work).await
+        self.write(move |books| claim(books, dataset, &deliveries)).await
     }
 
     /// Settles: attempts, dead letters, retries and the cursor, all or nothing.
@@ -183,6 +153,55 @@ impl Store {
     pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
         self.write(move |books| settle::settle(books, &settlement)).await
     }
+}
+
+/// Takes the lease, if it may be taken.
+pub(super) fn take_lease(
+    books: &mut Books<'_>,
+    dataset: DatasetKey,
+    owner: &str,
+    (now, until): (Timestamp, Timestamp),
+) -> Result<Option<Lease>, StoreError> {
+    let update = "UPDATE datasets SET lease_owner = ?2, lease_until = ?4,
+                         lease_epoch = lease_epoch + 1
+                  WHERE id = ?1 AND (lease_until <= ?3 OR lease_until > ?4 OR lease_owner = ?2)
+                  RETURNING lease_epoch, cursor";
+    let row = params![dataset.0, owner, now.millis(), until.millis()];
+    let mut statement = books.connection.prepare_cached(update)?;
+    let taken = statement
+        .query_row(row, |row| Ok(Lease { dataset, epoch: row.get(0)?, cursor: row.get(1)? }))
+        .optional()?;
+    if taken.is_some() {
+        // What an earlier lease had under way is nobody's any more.
+        books.state.under_way.retain(|_, of| *of != dataset);
+    }
+    Ok(taken)
+}
+
+/// What left the order and is due.
+pub(super) fn due(
+    connection: &Connection,
+    dataset: DatasetKey,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    let select = "SELECT d.seq, d.expires_at, d.body, r.tries FROM retries r
+                  JOIN deliveries d ON d.seq = r.delivery
+                  WHERE r.dataset = ?1 AND (r.due_at <= ?2 OR r.due_at > ?2 + 3600000)
+                  ORDER BY r.due_at LIMIT ?3";
+    delivery_rows(connection, select, params![dataset.0, now.millis(), limit])
+}
+
+/// Notes what is about to be sent, and says what of it must not be.
+pub(super) fn claim(
+    books: &mut Books<'_>,
+    dataset: DatasetKey,
+    deliveries: &[i64],
+) -> Result<Vec<i64>, StoreError> {
+    let removed = settle::removed_of(books.connection, deliveries)?;
+    let going = deliveries.iter().filter(|seq| !removed.contains(seq));
+    books.state.under_way.extend(going.map(|seq| (*seq, dataset)));
+    Ok(removed)
 }
 
 fn delivery_rows(
@@ -204,7 +223,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     })
 }
 
-fn log(
+pub(super) fn log(
     connection: &Connection,
     dataset: DatasetKey,
     after: i64,

@@ -54,7 +54,7 @@ pub(super) struct State {
 }
 
 impl State {
-    fn read(connection: &Connection) -> Result<Self, StoreError> {
+    pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
         let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         // A pruned log must not give a number twice: cursors and removals remember the highest.
         let payment = number(

@@ -8,6 +8,7 @@
 
 use super::isolation::Parts;
 use super::records::{Attempt, Dead, Delivery};
+use super::suspects::suspects;
 use super::valve::Signal;
 use super::{DeathReason, Met, Next, Waits, Why, judge};
 use crate::core::batch::{self, BatchLimits};
@@ -65,7 +66,7 @@ impl Carriage {
     }
 
     /// The request that is to be sent next, if any is left.
-    pub fn next(&mut self) -> Option<&[Delivery]> {
+    pub fn request(&mut self) -> Option<&[Delivery]> {
         self.parts.next()
     }
 
@@ -82,8 +83,9 @@ impl Carriage {
     pub fn claimed(&mut self, removed: &[i64], now: Timestamp) -> &[Delivery] {
         let asked = self.parts.current().map_or(0, <[_]>::len);
         let is_removed = |delivery: &Delivery| removed.contains(&delivery.seq);
-        let is_wanted =
-            |delivery: &Delivery| !is_removed(delivery) && !batch::is_too_old(delivery.expires_at, now);
+        let is_wanted = |delivery: &Delivery| {
+            !is_removed(delivery) && !batch::is_too_old(delivery.expires_at, now)
+        };
         let gone = self.parts.keep(is_wanted);
         let too_old = gone.iter().filter(|delivery| !is_removed(delivery));
         self.carried.dead.extend(too_old.map(|old| Dead::too_old(old.seq, now)));
@@ -109,10 +111,9 @@ impl Carriage {
             Outcome::Accepted { .. } => Signal::Accepted,
             _ if outcome.is_metas_word() => Signal::Judged,
             // Halved for being stubborn: the trouble goes on, and so does the wait.
-            Outcome::Refused(_) | Outcome::Unanswered { .. } => Signal::Halt {
-                why: Why::Trouble,
-                millis: waits.trouble.wait_millis(tries, jitter),
-            },
+            Outcome::Refused(_) | Outcome::Unanswered { .. } => {
+                Signal::Halt { why: Why::Trouble, millis: waits.trouble.wait_millis(tries, jitter) }
+            }
         };
         let mut step = Step { next, signal: heard(), write_down: None };
         match next {
@@ -132,13 +133,27 @@ impl Carriage {
                     self.carried.postpone(&delivery, due_at, 1);
                 }
             }
-            Next::Halve => self.parts.cut(),
+            Next::Halve => self.search(outcome),
             Next::SetAside { index } => self.parts.set_aside(index),
             Next::DeadLetter(reason) => self.bury(reason, &attempt),
             Next::Deliver => self.parts.accepted(),
         }
         self.carried.attempts.push(attempt);
         step
+    }
+
+    /// Looks for what spoils the request: among our own suspects first, then by halves.
+    fn search(&mut self, outcome: &Outcome) {
+        let subcode = match outcome {
+            Outcome::Refused(refusal) => refusal.subcode,
+            Outcome::Accepted { .. } | Outcome::Unanswered { .. } => None,
+        };
+        let request = self.parts.current().unwrap_or_default();
+        let bodies = request.iter().map(|delivery| delivery.body.as_str());
+        match suspects(bodies, subcode).as_slice() {
+            [] => self.parts.cut(),
+            found => self.parts.suspect(found),
+        }
     }
 
     /// Ends before all of it is finished: the rest is due at once, by whoever sends next.
@@ -187,8 +202,7 @@ mod tests {
     }
 
     fn run(events: i64) -> Vec<Delivery> {
-        let delivery =
-            |seq| Delivery { seq, expires_at: at(3_600), body: "{}".into(), tries: 0 };
+        let delivery = |seq| Delivery { seq, expires_at: at(3_600), body: "{}".into(), tries: 0 };
         (1..=events).map(delivery).collect()
     }
 
@@ -208,7 +222,7 @@ mod tests {
     const LIMITS: BatchLimits = BatchLimits { events: 10, bytes: 10_000 };
 
     fn tell(carriage: &mut Carriage, outcome: &Outcome) -> Step {
-        let request = carriage.next().expect("something to send").to_vec();
+        let request = carriage.request().expect("something to send").to_vec();
         let request = if carriage.claimed(&[], at(0)).is_empty() { vec![] } else { request };
         let attempt = Attempt::of(&request, at(0), 5, outcome);
         carriage.met(attempt, outcome, (Waits::default(), 1), 1.0)
@@ -217,13 +231,13 @@ mod tests {
     #[test]
     fn trouble_of_the_dataset_is_waited_out_in_place() {
         let mut carriage = Carriage::new(LIMITS, run(3), false, at(0));
-        assert!(carriage.next().is_some() && !carriage.is_repetition());
+        assert!(carriage.request().is_some() && !carriage.is_repetition());
         let step = tell(&mut carriage, &Outcome::Unanswered { says: "timed out".into() });
         assert_eq!(step.signal, Signal::Halt { why: Why::Trouble, millis: 1_000 });
         assert_eq!(step.write_down.map(|attempt| attempt.deliveries), Some(vec![1, 2, 3]));
-        assert!(carriage.next().is_some() && carriage.is_repetition());
+        assert!(carriage.request().is_some() && carriage.is_repetition());
         let step = tell(&mut carriage, &Outcome::Accepted { trace_id: None });
-        assert_eq!((step.signal, carriage.next()), (Signal::Accepted, None));
+        assert_eq!((step.signal, carriage.request()), (Signal::Accepted, None));
         let carried = carriage.finish();
         assert_eq!((carried.attempts.len(), carried.retries.len()), (1, 0));
     }
@@ -239,7 +253,7 @@ mod tests {
         let mut carriage = Carriage::new(LIMITS, run(1), false, at(0));
         let step = tell(&mut carriage, &refused(Fault::Setup));
         assert_eq!(step.signal, Signal::Halt { why: Why::Setup, millis: 60_000 });
-        assert!(carriage.next().is_some());
+        assert!(carriage.request().is_some());
     }
 
     #[test]
@@ -248,12 +262,31 @@ mod tests {
         deliveries[1].expires_at = at(100);
         deliveries[3].expires_at = at(-1);
         let mut carriage = Carriage::new(LIMITS, deliveries, false, at(0));
-        assert_eq!(carriage.next().map(<[_]>::len), Some(3));
+        assert_eq!(carriage.request().map(<[_]>::len), Some(3));
         // Travel takes a minute at most: what expires within it is not sent.
         let sent: Vec<i64> = carriage.claimed(&[3], at(41)).iter().map(|d| d.seq).collect();
         assert_eq!(sent, [1]);
         let dead: Vec<_> = carriage.finish().dead.iter().map(|d| (d.delivery, d.reason)).collect();
         assert_eq!(dead, [(4, DeathReason::TooOld), (2, DeathReason::TooOld)]);
+    }
+
+    #[test]
+    fn the_event_that_shows_the_fault_is_set_apart_at_once() {
+        let mut deliveries = run(64);
+        for delivery in &mut deliveries {
+            r#"{"event_name":"Purchase","custom_data":{"value":1}}"#.clone_into(&mut delivery.body);
+        }
+        r#"{"event_name":"Purchase"}"#.clone_into(&mut deliveries[40].body);
+        let limits = BatchLimits { events: 100, bytes: 100_000 };
+        let mut carriage = Carriage::new(limits, deliveries, false, at(0));
+        let Outcome::Refused(refusal) = refused(Fault::Event) else { unreachable!("a refusal") };
+        let missing = Outcome::Refused(Refusal { subcode: Some(2_804_009), ..refusal });
+        tell(&mut carriage, &missing);
+        assert_eq!(carriage.request().map(<[_]>::len), Some(63));
+        tell(&mut carriage, &Outcome::Accepted { trace_id: None });
+        tell(&mut carriage, &missing);
+        let dead: Vec<i64> = carriage.finish().dead.iter().map(|dead| dead.delivery).collect();
+        assert_eq!(dead, [41]);
     }
 
     #[test]

@@ -8,16 +8,17 @@ use crate::core::names::closed_list;
 use crate::core::time::Timestamp;
 
 closed_list! {
-    /// Why nothing is sent to a dataset, the gravest last.
+    /// Why nothing is sent to a dataset, the gravest last: a time that Meta stated holds whatever
+    /// else is wrong, even for whoever mends a token and starts anew.
     pub enum Why {
         /// Meta is busy, broken or unreachable; it is tried again with growing pauses.
         Trouble = "trouble",
         /// Meta's budget is nearly used up; we stop before Meta does it.
         Budget = "budget",
-        /// Meta throttles; nothing is sent before the time it stated.
-        Throttled = "throttled",
         /// Token, permission or dataset: a person has to act, and until then nothing can pass.
         Setup = "setup",
+        /// Meta throttles; nothing is sent before the time it stated.
+        Throttled = "throttled",
     }
 }
 
@@ -51,7 +52,9 @@ impl Circuit {
     #[must_use]
     pub fn what(&self) -> &'static str {
         match self.why {
-            Why::Trouble => "Meta is in trouble or cannot be reached; it is tried again with growing pauses",
+            Why::Trouble => {
+                "Meta is in trouble or cannot be reached; it is tried again with growing pauses"
+            }
             Why::Budget => "Meta's budget is nearly used up; requests wait before Meta blocks them",
             Why::Throttled => "Meta throttles; nothing is sent before the time it stated",
             Why::Setup => match self.code {
@@ -72,19 +75,36 @@ impl Circuit {
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self.why {
-            Why::Trouble => "wait; look at Meta's status page and at the way out of this machine if it lasts",
-            Why::Budget => "wait; set max_events_per_second lower, or ask Meta for a higher access tier, if it comes back",
+            Why::Trouble => {
+                "wait; look at Meta's status page and at the way out of this machine if it lasts"
+            }
+            Why::Budget => {
+                "wait; set max_events_per_second lower, or ask Meta for a higher access tier, if it comes back"
+            }
             Why::Throttled => "wait; sending sooner makes the block longer",
             Why::Setup => match (self.code, self.subcode) {
-                (Some(190), Some(463 | 467)) => "make a new access token in Events Manager and put it where access_token says; a file is read again at once, the environment at a restart",
-                (Some(190), Some(460)) => "whoever made the token has changed the password: make a new one, best of a system user",
-                (Some(190), Some(458 | 492)) => "whoever made the token has lost the app or the role: make one of a system user of the business",
-                (Some(190), Some(459 | 464)) => "whoever made the token must log in to Facebook and confirm the account, then make a new one",
-                (Some(190), _) => "make a new access token in Events Manager and put it where access_token says; a file is read again at once, the environment at a restart",
-                (Some(100), Some(2_804_030)) => "choose the data processing options for this dataset in Events Manager",
-                (Some(100), _) => "compare `id` of the dataset with Events Manager, and give the token's system user access to that dataset",
+                (Some(190), Some(460)) => {
+                    "whoever made the token has changed the password: make a new one, best of a system user"
+                }
+                (Some(190), Some(458 | 492)) => {
+                    "whoever made the token has lost the app or the role: make one of a system user of the business"
+                }
+                (Some(190), Some(459 | 464)) => {
+                    "whoever made the token must log in to Facebook and confirm the account, then make a new one"
+                }
+                (Some(190), _) => {
+                    "make a new access token in Events Manager and put it where access_token says; a file is read again at once, the environment at a restart"
+                }
+                (Some(100), Some(2_804_030)) => {
+                    "choose the data processing options for this dataset in Events Manager"
+                }
+                (Some(100), _) => {
+                    "compare `id` of the dataset with Events Manager, and give the token's system user access to that dataset"
+                }
                 (Some(102 | 104), _) => "make a new access token for the app of this dataset",
-                (Some(3 | 10 | 200..=299), _) => "give the token's system user the permission to manage this dataset, in the business settings",
+                (Some(3 | 10 | 200..=299), _) => {
+                    "give the token's system user the permission to manage this dataset, in the business settings"
+                }
                 (Some(_) | None, _) => "look at the dataset and its token in Events Manager",
             },
         }

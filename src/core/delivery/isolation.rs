@@ -282,7 +282,7 @@ mod tests {
             prop_assert_eq!(taken, good);
             prop_assert_eq!(&refused, &bad.iter().copied().collect::<Vec<_>>());
             let depth = usize::try_from(events.ilog2()).expect("small") + 1;
-            prop_assert!(requests <= 3 + bad.len() * (depth + 4), "{} requests", requests);
+            prop_assert!(requests <= 3 + bad.len() * (depth + 5), "{} requests", requests);
         }
     }
 

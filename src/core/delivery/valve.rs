@@ -244,8 +244,8 @@ impl Valve {
     }
 
     fn answered(&mut self, met: &Heard<'_>) {
-        // An answer to what was sent before the trouble began says nothing about its end.
-        if self.halt.is_some() && met.started < self.failed_at {
+        // An answer to what was sent before the stop was over says nothing about its end.
+        if self.halt.as_ref().is_some_and(|halt| met.started < halt.until) {
             return;
         }
         self.failures = 0;
@@ -370,6 +370,7 @@ mod tests {
     use super::*;
 
     const NOON: i64 = 1_772_280_000;
+    const DAY: i64 = 86_400_000;
 
     fn at(steady: i64) -> Moment {
         Moment { steady, wall: Timestamp::from_seconds(NOON).plus_millis(steady) }
@@ -447,6 +448,8 @@ mod tests {
         assert_eq!(valve.admit(10, false), Admission::Go);
         valve.met(met(10, 20, halt(Why::Throttled, 60_000)));
         valve.met(met(10, 30, Signal::Accepted));
+        // Nor does one that was sent in the very moment in which the trouble showed.
+        valve.met(met(20, 31, Signal::Accepted));
         assert_eq!(valve.admit(40, false), Admission::Until(60_020));
     }
 
@@ -467,8 +470,7 @@ mod tests {
             let mut valve = Valve::new(1, None, at(0));
             let usage = used(percent, None);
             exchange(&mut valve, 0, Heard { usage, ..met(0, 100, Signal::Accepted) });
-            let expected =
-                if next == 100 { Admission::Go } else { Admission::Until(next) };
+            let expected = if next == 100 { Admission::Go } else { Admission::Until(next) };
             assert_eq!(valve.admit(100, false), expected, "{percent} %");
         }
         for (usage, until) in [
@@ -498,6 +500,23 @@ mod tests {
     }
 
     #[test]
+    fn a_stated_time_holds_even_while_the_token_is_bad() {
+        let mut valve = Valve::new(4, None, at(0));
+        for now in 0..4 {
+            exchange(&mut valve, now, met(now, now, Signal::Accepted));
+        }
+        assert_eq!(valve.admit(10, false), Admission::Go);
+        assert_eq!(valve.admit(10, false), Admission::Go);
+        valve.met(met(10, 20, halt(Why::Throttled, 300_000)));
+        valve.met(met(10, 30, halt(Why::Setup, 60_000)));
+        (0..2).for_each(|_| valve.leave());
+        valve.look_again(at(40));
+        assert_eq!(valve.admit(40, false), Admission::Until(300_020));
+        let mut anew = Valve::new(4, valve.circuit().cloned(), at(50));
+        assert_eq!(anew.admit(50, false), Admission::Until(300_020));
+    }
+
+    #[test]
     fn a_graver_stop_replaces_a_lesser_one_from_its_own_beginning() {
         let mut valve = Valve::new(4, None, at(0));
         exchange(&mut valve, 0, met(0, 0, halt(Why::Trouble, 1_000)));
@@ -517,7 +536,6 @@ mod tests {
             subcode: None,
             says: String::new(),
         };
-        const DAY: i64 = 86_400_000;
         for (why, until, expected) in [
             (Why::Throttled, 240_000, Admission::Until(240_000)),
             (Why::Trouble, 5_000, Admission::Until(5_000)),

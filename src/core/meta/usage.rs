@@ -62,7 +62,9 @@ pub fn read<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> Usage 
             "x-business-use-case-usage" => {
                 let by_id = serde_json::from_str::<BTreeMap<String, Vec<Budget>>>(value);
                 let budgets = by_id.iter().flat_map(BTreeMap::values).flatten();
-                budgets.for_each(|budget| usage.budget(budget));
+                for budget in budgets {
+                    usage.budget(budget);
+                }
             }
             "x-ad-account-usage" => {
                 if let Ok(account) = serde_json::from_str::<Account>(value) {
