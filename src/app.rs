@@ -25,7 +25,7 @@ use crate::core::mapping::DatasetName;
 use crate::forwarder::{Alarm, ClientError, Forwarder, MetaClient, Stop};
 use crate::http::{self, Api, Patience};
 use crate::intake::{Intake, LiveMapping, Project};
-use crate::store::{DatasetKey, Store, StoreError};
+use crate::store::{Condition, DatasetKey, Store, StoreError};
 use crate::telemetry;
 use reload::Reload;
 use tokens::{Token, Tokens};
@@ -33,8 +33,9 @@ use upkeep::Upkeep;
 
 pub use reload::SharedWorld;
 
-/// Longest time that a stop waits for requests, and again for attempts, in seconds.
-const DRAIN_SECS: u64 = 10;
+/// Longest time that a stop waits for requests, and again for attempts, in seconds. Together they
+/// stay below the ten seconds that supervisors commonly give.
+const DRAIN_SECS: u64 = 4;
 
 /// How often held payments are looked through, in milliseconds.
 const TEND_MILLIS: i64 = 60_000;
@@ -205,7 +206,11 @@ impl App {
     }
 
     /// Serves until `stop`, then drains.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk or the database failed: the service stops by itself, because only
+    /// a new start can tell what is on the disk.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), StoreError> {
         self.announce();
         let (closing, closed) = watch::channel(false);
         let (ending, ended) = watch::channel(false);
@@ -224,7 +229,11 @@ impl App {
         let reloading = tokio::spawn(self.reload.run());
         let renewing = tokio::spawn(self.tokens.run());
         let upkeep = tokio::spawn(self.upkeep.run());
-        stop.await;
+        let store = self.desk.store;
+        let failed = tokio::select! {
+            () = stop => None,
+            failure = watch_over(&store) => Some(failure),
+        };
         telemetry::stopping();
         tending.abort();
         reloading.abort();
@@ -233,11 +242,16 @@ impl App {
         closing.send_replace(true);
         drain(doors).await;
         ending.send_replace(true);
+        if failed.is_some() {
+            // Nothing can be settled any more; what was under way is sent again.
+            forwarders.shutdown().await;
+        }
         drain(forwarders).await;
-        self.desk.store.close().await;
+        store.close().await;
         // Whoever finds the file knows from the lock whether somebody listens there.
         drop(std::fs::remove_file(&self.address_file));
         telemetry::stopped();
+        failed.map_or(Ok(()), Err)
     }
 
     /// Says in the log where it listens.
@@ -282,6 +296,27 @@ fn ways_out(
 #[must_use]
 pub fn openapi() -> String {
     http::openapi::text()
+}
+
+/// Says in the log how the store fares, until it has failed.
+async fn watch_over(store: &Store) -> StoreError {
+    let mut condition = store.condition();
+    let mut was_full = false;
+    loop {
+        let now = condition.borrow_and_update().clone();
+        match &now {
+            Condition::Failed(error) => {
+                telemetry::store_failed(error);
+                return error.clone();
+            }
+            Condition::Full => telemetry::store_full(),
+            Condition::Well if was_full => telemetry::store_has_room(),
+            Condition::Well => {}
+        }
+        was_full = matches!(now, Condition::Full);
+        // The sender lives as long as the store.
+        let _ = condition.changed().await;
+    }
 }
 
 /// The file that names the admin address of the service that has this database open.

@@ -12,6 +12,8 @@ mod circuits;
 mod deliveries;
 mod ending;
 mod erasure;
+mod health;
+mod integrity;
 mod known_users;
 mod letters;
 mod listing;
@@ -21,6 +23,7 @@ mod payments;
 mod removal;
 mod replay;
 mod retention;
+mod room;
 mod schema;
 mod settle;
 mod signups;
@@ -35,14 +38,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
-use tokio::sync::{Notify, Semaphore};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{Notify, Semaphore, watch};
 
 pub use by_event::stories_of_event;
 pub use circuits::{CircuitChange, DatasetState};
 pub use deliveries::{Lease, LogRun, Settlement};
 pub use ending::{EndedLetter, Ending, LetterEnd};
 pub use erasure::Erased;
+pub use health::Condition;
 pub use letters::{Letter, LetterCursor, LetterPage, Letters, letter_of, letters_of};
 pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
@@ -58,8 +62,10 @@ pub use sums::{Books, PrunedSums, books_of};
 
 pub use crate::core::delivery::{ACCEPTED, Attempt, Dead, Delivery};
 use crate::core::user::User;
+use health::Health;
 use known_users::KnownUsers;
-use writer::Writer;
+use room::Room;
+use writer::{Kind, Writer};
 
 /// Most readers at once. Two cores are busy with two; the rest waits for the disk.
 const READERS_MAX: usize = 4;
@@ -106,6 +112,12 @@ pub enum StoreError {
     /// The disk is full.
     #[error("the disk is full")]
     Full,
+    /// The disk failed: what was being written is not promised, and nothing is written any more.
+    #[error("the disk of the database failed")]
+    Broken(#[source] Arc<rusqlite::Error>),
+    /// The file is not what was written into it.
+    #[error("the database is damaged; see what `tillpost doctor` says of it")]
+    Damaged(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// Somebody else took the lease; nothing was settled.
     #[error("the lease on the dataset was lost")]
     LeaseLost,
@@ -120,10 +132,31 @@ pub enum StoreError {
     Panicked,
 }
 
+impl StoreError {
+    /// Whether nothing may be written after this, until the next start has looked.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Broken(_) | Self::Damaged(_) => true,
+            Self::Open { .. }
+            | Self::InUse { .. }
+            | Self::NewerSchema { .. }
+            | Self::Full
+            | Self::LeaseLost
+            | Self::Database(_)
+            | Self::Closed
+            | Self::Panicked => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) => Self::Broken(Arc::new(error)),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged(Arc::new(error))
+            }
             _ => Self::Database(Arc::new(error)),
         }
     }
@@ -139,6 +172,7 @@ pub struct Store {
 struct Shared {
     path: PathBuf,
     writer: Writer,
+    health: Arc<Health>,
     readers: Mutex<Vec<Connection>>,
     /// Bounds the readers, and with them connections, caches and threads.
     reading: Semaphore,
@@ -165,22 +199,25 @@ impl Store {
     /// only place of a writer.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] if another process has it, [`StoreError::NewerSchema`], or
-    /// [`StoreError::Open`] with the reason.
+    /// [`StoreError::InUse`] if another process has it, [`StoreError::NewerSchema`],
+    /// [`StoreError::Damaged`], or [`StoreError::Open`] with the reason.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let lock = lock::Lock::take(path)?;
         let mut connection = schema::connect(path)?;
         schema::migrate(&mut connection)?;
+        integrity::look_at_start(path, &connection)?;
         // The lock proves that whoever held a lease is gone: nobody has to wait for its end.
         connection.execute("UPDATE datasets SET lease_until = 0", [])?;
         let bells = Arc::new(Bells::default());
-        let writer = Writer::start(connection, Arc::clone(&bells))?;
+        let health = Arc::new(Health::of(path));
+        let disk = (Arc::clone(&health), Room::beside(path));
+        let writer = Writer::start(connection, disk, Arc::clone(&bells))?;
         let readers = Mutex::new(Vec::new());
         let path = path.to_owned();
         let known_users = KnownUsers::default();
         let lock = Mutex::new(Some(lock));
         let reading = Semaphore::new(READERS_MAX);
-        let shared = Shared { path, writer, readers, reading, known_users, bells, lock };
+        let shared = Shared { path, writer, health, readers, reading, known_users, bells, lock };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -232,12 +269,18 @@ impl Store {
         Ok(found)
     }
 
-    /// Asks the writer for a sign of life.
+    /// Asks the writer whether it would take a payment.
     ///
     /// # Errors
-    /// [`StoreError`] if it can do nothing.
+    /// [`StoreError`] if it would not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.write(|_| Ok(())).await
+        self.append(|_| Ok(())).await
+    }
+
+    /// How the store is, and every change of that.
+    #[must_use]
+    pub fn condition(&self) -> watch::Receiver<Condition> {
+        self.shared.health.watch()
     }
 
     /// Waits until deliveries to a dataset were appended. A ring between two calls is not lost.
@@ -253,12 +296,21 @@ impl Store {
         drop(self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Does some work in the next transaction and answers when that is on stable storage.
+    /// Takes something new in the next transaction, and answers when that is on stable storage.
+    /// Turned away while the disk is full.
+    async fn append<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut writer::Books<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.writer.submit(Kind::Appends, work).await
+    }
+
+    /// Finishes, removes or changes what was taken; room on the disk is kept for that.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnMut(&mut writer::Books<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.shared.writer.submit(work).await
+        self.shared.writer.submit(Kind::Finishes, work).await
     }
 
     /// Reads committed state on a thread where waiting for the disk holds nobody up.
@@ -275,6 +327,9 @@ impl Store {
                 None => schema::connect_reader(&shared.path)?,
             };
             let result = work(&connection);
+            if let Err(error) = &result {
+                shared.health.note(error);
+            }
             shared.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             result
         };

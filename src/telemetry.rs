@@ -64,6 +64,28 @@ pub fn intake_failed(project: &str, cause: &dyn Error) {
     error!(project.name = project, "a request of `{project}` failed: {}", chain(cause));
 }
 
+/// The disk is full.
+pub fn store_full() {
+    error!(
+        "the disk of the database is full: payments are answered 503 and nothing new is recorded; \
+         what was recorded goes on to Meta; make room, a restart is not needed"
+    );
+}
+
+/// The disk has room again.
+pub fn store_has_room() {
+    info!("the disk of the database has room again: payments are recorded");
+}
+
+/// The disk or the database failed; the service stops.
+pub fn store_failed(cause: &dyn Error) {
+    error!(
+        "{}; nothing is written any more and the service stops: what was answered 201 is safe; \
+         start it again, and if it refuses, follow what it says",
+        chain(cause)
+    );
+}
+
 /// A record of the books cannot be read; it stays where it is.
 pub fn unreadable(project: &str, what: &str, number: i64) {
     error!(

@@ -86,7 +86,7 @@ async fn serve(arguments: &Arguments) -> Result<Ended, Ended> {
         .await
         .map_err(|error| terminal::misused(&format!("cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr().map_err(|error| terminal::failed(&error))?;
-    let stop = serve::signals().map_err(|error| terminal::failed(&error))?;
+    let (stop, _) = serve::signals().map_err(|error| terminal::failed(&error))?;
     terminal::data(&format!("http://{address}"));
     sandbox::serve(listener, sandbox, stop).await.map_err(|error| terminal::failed(&error))?;
     Ok(Ended::Well)

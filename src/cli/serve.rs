@@ -79,7 +79,12 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
         colour && anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never,
     );
     match setup::runtime() {
-        Ok(runtime) => runtime.block_on(serve(arguments)).unwrap_or_else(|ended| ended),
+        Ok(runtime) => {
+            let ended = runtime.block_on(serve(arguments)).unwrap_or_else(|ended| ended);
+            // Whoever still reads the books on a thread has nobody left to tell.
+            runtime.shutdown_background();
+            ended
+        }
         Err(ended) => ended,
     }
 }
@@ -102,10 +107,16 @@ async fn serve(arguments: &Arguments) -> Result<Ended, Ended> {
         sign_up_demo_user(&app).await?;
     }
     announce(arguments, &config, &app, (stand_in, is_built_in))?;
-    let signals = signals().map_err(|error| terminal::failed(&error))?;
-    app.run(signals).await;
+    let (once, twice) = signals().map_err(|error| terminal::failed(&error))?;
+    let ran = tokio::select! {
+        ran = app.run(once) => ran,
+        () = twice => {
+            terminal::say("stopped at once: what was under way is sent again at the next start");
+            return Ok(Ended::WithErrors);
+        }
+    };
     stopping.send_replace(true);
-    Ok(Ended::Well)
+    ran.map(|()| Ended::Well).map_err(|_| Ended::WithErrors)
 }
 
 /// The configuration, with the addresses of the arguments, and whether it is the built-in one.
@@ -239,14 +250,24 @@ fn purchase_curl(api: SocketAddr, key: &str, (user, order): (&str, &str)) -> Str
     )
 }
 
-/// Ends at Ctrl-C or SIGTERM.
-pub(super) fn signals() -> std::io::Result<impl Future<Output = ()> + Send> {
+/// Two waits: for the first Ctrl-C or SIGTERM, and for the second.
+pub(super) fn signals()
+-> std::io::Result<(impl Future<Output = ()> + Send, impl Future<Output = ()> + Send)> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+    let (count, counted) = watch::channel(0_u32);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            count.send_modify(|count| *count += 1);
         }
-    })
+    });
+    let wait = move |mut counted: watch::Receiver<u32>, times: u32| async move {
+        // The task that counts lives as long as the process.
+        let _ = counted.wait_for(|count| *count >= times).await;
+    };
+    Ok((wait(counted.clone(), 1), wait(counted, 2)))
 }

@@ -12,11 +12,16 @@ use serde::Serialize;
 use crate::core::finding::Findings;
 use crate::core::json::shortened;
 use crate::intake::Refused;
+use crate::store::StoreError;
 use crate::telemetry;
 
 /// Seconds after which a sender may try again when the store failed. Ours: a stall of the disk
 /// passes within one.
 const RETRY_AFTER_SECS: u64 = 1;
+
+/// What a sender reads while the disk is full; the log says it once, not with every request.
+const NO_ROOM: &str =
+    "There is no room to record this. Please try again later; repeating a request is safe.";
 
 #[derive(Serialize)]
 struct Envelope<'e, D> {
@@ -55,6 +60,7 @@ pub(super) fn refused(project: &str, refused: &Refused) -> Response {
         Refused::NothingToRemove => {
             plain(StatusCode::BAD_REQUEST, "No payment found with the given payment id or user id")
         }
+        Refused::Store(StoreError::Full) => unavailable(NO_ROOM),
         Refused::Store(error) => {
             telemetry::intake_failed(project, error);
             unavailable("The store does not answer. Please try again; repeating a request is safe.")

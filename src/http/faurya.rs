@@ -21,6 +21,7 @@ use crate::core::payment::faurya::Deletion;
 use crate::core::time::Timestamp;
 use crate::http::auth::SiteCaller;
 use crate::intake::faurya::{Deleted, KnownVisitor, NotServed, Recorded, VisitorMade};
+use crate::store::StoreError;
 use crate::telemetry;
 
 type Body = Result<Bytes, BytesRejection>;
@@ -233,6 +234,7 @@ fn not_served(project: &str, reason: &NotServed) -> Response {
             let message = "Account event limit reached; nothing was recorded";
             error(StatusCode::TOO_MANY_REQUESTS, message)
         }
+        NotServed::Store(StoreError::Full) => unavailable(),
         NotServed::Store(fault) => {
             telemetry::intake_failed(project, fault);
             unavailable()

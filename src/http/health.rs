@@ -6,6 +6,8 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::{Api, answer, datasets};
+use crate::store::StoreError;
+use crate::telemetry;
 
 #[derive(Serialize)]
 struct Health {
@@ -39,6 +41,13 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
         Ok(()) => {
             let health = Health { status: "ready", warnings };
             answer::json(StatusCode::OK, &health)
+        }
+        Err(StoreError::Full) => {
+            answer::unavailable("The disk is full; payments are not taken until there is room.")
+        }
+        Err(error @ (StoreError::Broken(_) | StoreError::Damaged(_))) => {
+            let why = telemetry::chain(&error);
+            answer::unavailable(&format!("The service stops: {why}. Payments are not taken."))
         }
         Err(_) => answer::unavailable("The store does not answer; payments are not taken."),
     }

@@ -8,6 +8,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::circuits::CircuitChange;
+use super::integrity;
 use super::settle;
 use super::writer::Books;
 use super::{DatasetKey, Store, StoreError};
@@ -185,7 +186,7 @@ pub(super) fn due(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let select = "SELECT d.seq, d.expires_at, d.body, r.tries FROM retries r
+    let select = "SELECT d.seq, d.expires_at, d.body, r.tries, d.checksum FROM retries r
                   JOIN deliveries d ON d.seq = r.delivery
                   WHERE r.dataset = ?1 AND (r.due_at <= ?2 OR r.due_at > ?2 + 3600000)
                   ORDER BY r.due_at LIMIT ?3";
@@ -210,17 +211,15 @@ fn delivery_rows(
     parameters: &[&dyn rusqlite::ToSql],
 ) -> Result<Vec<Delivery>, StoreError> {
     let mut statement = connection.prepare_cached(select)?;
-    let rows = statement.query_map(parameters, delivery)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let rows = statement.query_and_then(parameters, delivery)?;
+    rows.collect()
 }
 
-fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
-    Ok(Delivery {
-        seq: row.get(0)?,
-        expires_at: Timestamp::from_millis(row.get(1)?),
-        body: row.get(2)?,
-        tries: row.get(3)?,
-    })
+fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
+    let (seq, body): (i64, String) = (row.get(0)?, row.get(2)?);
+    integrity::checked(seq, &body, row.get(4)?)?;
+    let expires_at = Timestamp::from_millis(row.get(1)?);
+    Ok(Delivery { seq, expires_at, body, tries: row.get(3)? })
 }
 
 pub(super) fn log(
@@ -233,7 +232,7 @@ pub(super) fn log(
     let snapshot = connection.unchecked_transaction()?;
     let newest = "SELECT coalesce(max(seq), 0) FROM deliveries";
     let newest = snapshot.prepare_cached(newest)?.query_row([], |row| row.get(0))?;
-    let select = "SELECT seq, expires_at, body, 0 FROM deliveries
+    let select = "SELECT seq, expires_at, body, 0, checksum FROM deliveries
                   WHERE seq > ?2 AND dataset = ?1 ORDER BY seq";
     let mut run = LogRun { deliveries: Vec::new(), is_full: false, newest };
     let mut bytes = 0;

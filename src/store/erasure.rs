@@ -31,7 +31,7 @@ const ERASE_CAPTURE: &str = "UPDATE payments SET capture = json_remove(capture,
         '$.user_data.client_ip_address', '$.user_data.client_user_agent')
     WHERE seq = ?1 AND json_valid(capture)";
 const ERASE_EVENTS: &str = "UPDATE deliveries SET body = json_remove(body,
-        '$.user_data.client_ip_address', '$.user_data.client_user_agent')
+        '$.user_data.client_ip_address', '$.user_data.client_user_agent'), checksum = NULL
     WHERE seq >= ?1 AND seq < ?2 AND json_valid(body)";
 
 /// What a job of erasing did.

@@ -32,7 +32,7 @@ impl Store {
             }
             record(books, &payment).map(Some)
         };
-        self.write(work).await
+        self.append(work).await
     }
 }
 

@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::integrity;
 use super::months::counted;
 use super::sources::{Source, first_record, taken_back, waiting};
 use super::writer::Books;
@@ -111,7 +112,7 @@ impl Store {
             };
             entries.iter().map(enter).collect()
         };
-        self.write(work).await
+        self.append(work).await
     }
 
     /// Records a payment that was held, and ends its waiting. If its key was taken meanwhile, the
@@ -226,11 +227,12 @@ pub(super) fn append(
     (payment, first): (i64, i64),
     deliveries: &[(DatasetKey, Timestamp, String)],
 ) -> Result<(), StoreError> {
-    let append = "INSERT INTO deliveries (seq, dataset, payment, expires_at, body)
-                  VALUES (?1, ?2, ?3, ?4, ?5)";
+    let append = "INSERT INTO deliveries (seq, dataset, payment, expires_at, body, checksum)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let mut append = books.connection.prepare_cached(append)?;
     for (delivery, (dataset, expires_at, body)) in (first..).zip(deliveries) {
-        append.execute(params![delivery, dataset.0, payment, expires_at.millis(), body])?;
+        let (at, checksum) = (expires_at.millis(), integrity::checksum(body));
+        append.execute(params![delivery, dataset.0, payment, at, body, checksum])?;
         books.state.ring(*dataset);
     }
     Ok(())

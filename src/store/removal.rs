@@ -169,7 +169,7 @@ fn withhold(
         } else {
             removed.withheld += 1;
         }
-        let erase = "UPDATE deliveries SET body = '' WHERE seq = ?1";
+        let erase = "UPDATE deliveries SET body = '', checksum = NULL WHERE seq = ?1";
         connection.prepare_cached(erase)?.execute([delivery])?;
     }
     Ok(())

@@ -82,7 +82,7 @@ impl Store {
         let work = move |books: &mut Books<'_>| {
             decisions.iter().map(|anew| replace(books, anew, now)).collect()
         };
-        self.write(work).await
+        self.append(work).await
     }
 }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Every migration, oldest first. The schema's version is their number.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replay.sql"),
     include_str!("migrations/0003_installs.sql"),
@@ -22,15 +22,13 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_dead.sql"),
     include_str!("migrations/0008_retention.sql"),
     include_str!("migrations/0009_circuits.sql"),
+    include_str!("migrations/0010_checksums.sql"),
 ];
 
 /// The writer's connection. `synchronous = FULL` is the promise: a commit is on stable storage
 /// before it returns. Pages of the cache: 32 MiB, of which an idle service uses next to nothing.
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let open = |source: rusqlite::Error| StoreError::Open {
-        path: path.to_owned(),
-        source: Arc::new(source),
-    };
+    let open = |error: rusqlite::Error| not_opened(path, error);
     let connection = Connection::open(path).map_err(open)?;
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
@@ -51,15 +49,20 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
 
 /// A connection that can only read. It works beside the writer, in this process or in another.
 pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
-    let open = |source: rusqlite::Error| StoreError::Open {
-        path: path.to_owned(),
-        source: Arc::new(source),
-    };
+    let open = |error: rusqlite::Error| not_opened(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(open)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(open)?;
     connection.execute_batch("PRAGMA cache_size = -8192;").map_err(open)?;
     Ok(connection)
+}
+
+/// Why a file cannot be opened; damage, a full and a failing disk keep their names.
+fn not_opened(path: &Path, error: rusqlite::Error) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Database(source) => StoreError::Open { path: path.to_owned(), source },
+        named => named,
+    }
 }
 
 /// Applies the migrations that the database has not seen.

@@ -54,7 +54,7 @@ impl Store {
         // In a task of its own: whoever asked may go away between the commit and the forgetting.
         let store = self.clone();
         let signed_up = tokio::spawn(async move {
-            let entered = store.write(work).await?;
+            let entered = store.append(work).await?;
             store.shared.known_users.forget(&key);
             Ok(entered)
         });

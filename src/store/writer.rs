@@ -7,17 +7,27 @@
 //!
 //! A job that fails takes nobody along: the group is rolled back and its jobs are done again, one
 //! transaction each. That is why jobs can run twice and must keep their state in the database.
+//!
+//! While the disk is full, jobs that append are turned away and the others go on. After an error of
+//! the disk, or of the file, every job is turned away: a sync that failed is never tried again as
+//! if it had worked. The log is folded in here and not by `SQLite` inside a commit: there nobody
+//! would hear of its errors, and somebody would wait for it.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
 use tokio::sync::{mpsc, oneshot};
 
+use super::health::Health;
+use super::room::Room;
 use super::{Bells, DatasetKey, StoreError};
 
 /// Most jobs in one transaction: bounds how long the first of them waits for the last.
@@ -25,6 +35,9 @@ const GROUP_MAX: usize = 1_024;
 
 /// How long a commit waits for a lock of somebody who looks into the file with another program.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// At how many pages the log is folded into the database: `SQLite`'s own measure, 4 MiB.
+const LOG_PAGES_MAX: i32 = 1_000;
 
 /// After how many groups cutting off the log is tried again, if a reader held it up.
 const GROUPS_BETWEEN_CUTS: u32 = 64;
@@ -109,13 +122,25 @@ impl State {
 
 /// One piece of work and the one who waits for it.
 trait Job: Send {
+    /// Whether it takes something new, and so is turned away while the disk is full.
+    fn appends(&self) -> bool;
     /// Does the work inside the open transaction.
     fn run(&mut self, books: &mut Books<'_>) -> Result<(), StoreError>;
     /// Answers: the result if the transaction was committed, the error otherwise.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
+/// What a job needs of the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It takes something new.
+    Appends,
+    /// It finishes or removes what was taken; room is kept for it.
+    Finishes,
+}
+
 struct Pending<T, W> {
+    kind: Kind,
     work: W,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
@@ -126,6 +151,10 @@ where
     T: Send,
     W: FnMut(&mut Books<'_>) -> Result<T, StoreError> + Send,
 {
+    fn appends(&self) -> bool {
+        self.kind == Kind::Appends
+    }
+
     fn run(&mut self, books: &mut Books<'_>) -> Result<(), StoreError> {
         self.result = Some((self.work)(books)?);
         Ok(())
@@ -152,12 +181,23 @@ impl fmt::Debug for Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(connection: Connection, bells: Arc<Bells>) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        mut connection: Connection,
+        (health, room): (Arc<Health>, Room),
+        bells: Arc<Bells>,
+    ) -> Result<Self, StoreError> {
         let state = State::read(&connection)?;
         let (jobs, queue) = mpsc::channel(GROUP_MAX * 4);
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let counted = Arc::clone(&log_pages);
+        connection.wal_hook(Some(move |_: &mut Wal, pages| {
+            counted.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let office = Office { connection, state, health, room, log_pages };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&connection, state, queue, &bells))
+            .spawn(move || office.run(queue, &bells))
             .map_err(|source| StoreError::Open {
                 path: std::path::PathBuf::from("store-writer"),
                 source: Arc::new(source),
@@ -168,11 +208,12 @@ impl Writer {
     /// Hands work over and waits until it is committed.
     pub(super) async fn submit<T: Send + 'static>(
         &self,
+        kind: Kind,
         work: impl FnMut(&mut Books<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Pending { work, result: None, reply });
+        let job = Box::new(Pending { kind, work, result: None, reply });
         jobs.ok_or(StoreError::Closed)?.send(job).await.map_err(|_| StoreError::Closed)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
@@ -187,75 +228,152 @@ impl Writer {
     }
 }
 
-fn run(
-    connection: &Connection,
-    mut state: State,
-    mut queue: mpsc::Receiver<Box<dyn Job>>,
-    bells: &Bells,
-) {
-    let mut group = Vec::with_capacity(GROUP_MAX);
-    let mut group_number = 0_u32;
-    while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-        let jobs = std::mem::take(&mut group);
-        let before = state.erased;
-        let alone = match together(connection, &mut state, jobs) {
-            Ok(()) => Vec::new(),
-            Err(jobs) => jobs,
+/// The thread and what it works with.
+struct Office {
+    connection: Connection,
+    state: State,
+    health: Arc<Health>,
+    room: Room,
+    /// How long the write-ahead log was after the last commit.
+    log_pages: Arc<AtomicI32>,
+}
+
+impl Office {
+    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>, bells: &Bells) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        let mut group_number = 0_u32;
+        while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+            let before = self.state.erased;
+            let jobs = self.admitted(std::mem::take(&mut group));
+            let alone = match self.together(jobs) {
+                Ok(()) => Vec::new(),
+                Err(jobs) => jobs,
+            };
+            for job in alone {
+                self.one(job);
+            }
+            for dataset in std::mem::take(&mut self.state.appended) {
+                bells.of(dataset).notify_one();
+            }
+            group_number = group_number.wrapping_add(1);
+            let wanted = std::mem::take(&mut self.state.cut_wanted);
+            let is_time = !before || wanted || group_number.is_multiple_of(GROUPS_BETWEEN_CUTS);
+            if self.state.erased && is_time && self.health.failure().is_none() {
+                self.state.erased = !self.fold_in("TRUNCATE");
+            } else if self.log_pages.load(Ordering::Relaxed) >= LOG_PAGES_MAX {
+                self.fold_in("PASSIVE");
+            }
+        }
+        // Whoever copies the database file after a stop has everything.
+        self.fold_in("TRUNCATE");
+        if self.health.failure().is_some() {
+            // The next start reads what is really there; nothing is tidied up on a broken disk.
+            let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            let _ = self.connection.set_db_config(keep, true);
+        }
+    }
+
+    /// Turns away what the disk forbids, and gives back the others.
+    fn admitted(&mut self, jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+        if let Some(failure) = self.health.failure() {
+            jobs.into_iter().for_each(|job| job.answer(Err(failure.clone())));
+            return Vec::new();
+        }
+        if !jobs.iter().any(|job| job.appends()) {
+            return jobs;
+        }
+        let has_room = self.room.look(self.health.is_full());
+        self.health.has_room(has_room);
+        if has_room {
+            return jobs;
+        }
+        let (appending, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.appends());
+        appending.into_iter().for_each(|job| job.answer(Err(StoreError::Full)));
+        others
+    }
+
+    /// All jobs in one transaction. If one fails, all come back undone.
+    fn together(&mut self, mut jobs: Vec<Box<dyn Job>>) -> Result<(), Vec<Box<dyn Job>>> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        match self.transaction(|books| jobs.iter_mut().try_for_each(|job| job.run(books))) {
+            Ok(()) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
+            Err(_) => return Err(jobs),
+        }
+        Ok(())
+    }
+
+    /// One job in its own transaction.
+    fn one(&mut self, mut job: Box<dyn Job>) {
+        let done = match self.health.failure() {
+            Some(failure) => Err(failure),
+            None if job.appends() && self.health.is_full() => Err(StoreError::Full),
+            None => {
+                let done = self.transaction(|books| job.run(books));
+                // What must be finished has got the room that was kept for it.
+                if matches!(done, Err(StoreError::Full)) && !job.appends() {
+                    self.transaction(|books| job.run(books))
+                } else {
+                    done
+                }
+            }
         };
-        for job in alone {
-            one(connection, &mut state, job);
+        job.answer(done);
+    }
+
+    /// Folds the write-ahead log into the database. Whether all of it was: a reader may hold it
+    /// up, and is not waited for, because everybody waits for this thread.
+    fn fold_in(&mut self, how: &'static str) -> bool {
+        if self.health.failure().is_some() {
+            return false;
         }
-        for dataset in std::mem::take(&mut state.appended) {
-            bells.of(dataset).notify_one();
-        }
-        group_number = group_number.wrapping_add(1);
-        let wanted = std::mem::take(&mut state.cut_wanted);
-        if state.erased && (!before || wanted || group_number.is_multiple_of(GROUPS_BETWEEN_CUTS)) {
-            state.erased = !fold_in(connection);
+        // The next commit tells how long it is then.
+        self.log_pages.store(0, Ordering::Relaxed);
+        let connection = &self.connection;
+        let patience = connection.busy_timeout(Duration::ZERO);
+        let busy = connection
+            .pragma_update_and_check(None, "wal_checkpoint", how, |row| row.get::<_, i64>(0));
+        let _ = patience.and_then(|()| connection.busy_timeout(PATIENCE));
+        match busy.map_err(StoreError::from) {
+            Ok(busy) => busy == 0,
+            Err(error) => {
+                self.note(&error);
+                false
+            }
         }
     }
-    // Whoever copies the database file after a stop has everything.
-    fold_in(connection);
-}
 
-/// Folds the write-ahead log into the database and cuts it off. Whether that was done: a reader
-/// may hold it up, and is not waited for, because everybody waits for this thread.
-fn fold_in(connection: &Connection) -> bool {
-    let patience = connection.busy_timeout(Duration::ZERO);
-    let busy = connection
-        .pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |row| row.get::<_, i64>(0));
-    let _ = patience.and_then(|()| connection.busy_timeout(PATIENCE));
-    busy.is_ok_and(|busy| busy == 0)
-}
-
-/// All jobs in one transaction. If one fails, all come back undone.
-fn together(
-    connection: &Connection,
-    state: &mut State,
-    mut jobs: Vec<Box<dyn Job>>,
-) -> Result<(), Vec<Box<dyn Job>>> {
-    let done = transaction(connection, |connection| {
-        jobs.iter_mut().try_for_each(|job| job.run(&mut Books { connection, state }))
-    });
-    match done {
-        Ok(()) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
-        Err(_) => return Err(jobs),
+    fn transaction(
+        &mut self,
+        work: impl FnOnce(&mut Books<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let done = transaction(&self.connection, &mut self.state, work);
+        if let Err(error) = &done {
+            self.note(error);
+        }
+        done
     }
-    Ok(())
-}
 
-fn one(connection: &Connection, state: &mut State, mut job: Box<dyn Job>) {
-    let done = transaction(connection, |connection| job.run(&mut Books { connection, state }));
-    job.answer(done);
+    /// What an error means for the next jobs.
+    fn note(&mut self, error: &StoreError) {
+        self.health.note(error);
+        if matches!(error, StoreError::Full) {
+            // From here on only what must be finished is written, in the room that was kept for it.
+            self.room.give_up();
+            self.health.has_room(false);
+        }
+    }
 }
 
 fn transaction(
     connection: &Connection,
-    work: impl FnOnce(&Connection) -> Result<(), StoreError>,
+    state: &mut State,
+    work: impl FnOnce(&mut Books<'_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     // A job that panics is a fault of ours: it must cost itself, not the thread that all wait for.
-    let worked = catch_unwind(AssertUnwindSafe(|| work(connection)));
+    let worked = catch_unwind(AssertUnwindSafe(|| work(&mut Books { connection, state })));
     let done = worked.unwrap_or(Err(StoreError::Panicked)).and_then(|()| {
         connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())

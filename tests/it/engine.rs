@@ -213,9 +213,12 @@ impl Engine {
         let admin = app.admin_address().expect("an address");
         let store = app.desk().store.clone();
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(app.run(async {
-            let _ = stopped.await;
-        }));
+        let running = tokio::spawn(async move {
+            let stop = async {
+                let _ = stopped.await;
+            };
+            app.run(stop).await.expect("a store that does not fail");
+        });
         Self {
             clock,
             sandbox,

@@ -1,8 +1,8 @@
 //! The real binary, as a process: for what only a process can show, such as dying.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
@@ -66,6 +66,18 @@ impl Program {
 
     /// Starts the program in a configured folder and waits until it is ready.
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::try_start(folder, &[]).unwrap_or_else(|_| {
+            let log = std::fs::read_to_string(folder.join("log.txt")).expect("a log");
+            panic!("the program does not start: {log}")
+        })
+    }
+
+    /// Starts the program with more in its environment; its exit code if it ends before it is
+    /// ready.
+    pub(crate) fn try_start(
+        folder: &Path,
+        environment: &[(&str, PathBuf)],
+    ) -> Result<Self, Option<i32>> {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -73,6 +85,7 @@ impl Program {
             .expect("a log file");
         let mut child = command(folder)
             .args(["serve", "--format", "json", "--log", "debug"])
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -80,15 +93,12 @@ impl Program {
         let stdout = child.stdout.take().expect("its output");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
-            let mut log = String::new();
-            let file = std::fs::File::open(folder.join("log.txt"));
-            file.expect("a log").read_to_string(&mut log).expect("text");
-            panic!("the program does not start: {log}")
-        });
+        let Ok(ready) = serde_json::from_str::<Value>(&line) else {
+            return Err(child.wait().expect("an end").code());
+        };
         let address =
             |key: &str| ready[key].as_str().and_then(|text| text.parse().ok()).expect("an address");
-        Self { child, api: address("api"), admin: address("admin") }
+        Ok(Self { child, api: address("api"), admin: address("admin") })
     }
 
     /// Ends the process as `kill -9` does: without a word.
@@ -99,9 +109,19 @@ impl Program {
 
     /// Asks the process to stop, and waits.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
+        self.signal("-TERM");
+        self.wait()
+    }
+
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("a signal");
+        let sent = Command::new("kill").args([signal, &id]).status().expect("a signal");
         assert!(sent.success());
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.wait().expect("an end").code()
     }
 

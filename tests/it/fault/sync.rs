@@ -1,0 +1,67 @@
+//! A sync that fails: no promise for what it should have written, no later success that would hide
+//! it, an end with a name, and a new start that has everything that was promised.
+//!
+//! What the failed sync should have written is gone at the end of the process, as on Linux, where
+//! the next sync succeeds without it. The control is a disk that fails and does not tell: there the
+//! judge must find losses. Long: `FAULT_ROUNDS=60`, which fails each of the first sixty syncs.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::disk::Disk;
+use super::load::{Load, ended};
+use super::rounds;
+use crate::program::{self, Program};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_sync_ends_the_service_and_breaks_no_promise() {
+    let rounds = rounds(6);
+    let folder = TempDir::new().expect("a folder");
+    let (sandbox, address) = program::oracle().await;
+    Program::configure(folder.path(), address);
+    let (disk, load) = (Disk::new(), Load::new());
+    let mut program = disk.start(folder.path()).expect("a start");
+    load.sign_up(program.api).await;
+    for round in 0..rounds {
+        // The first sixty in a long run; a few of them, far apart, in a short one.
+        let number = if rounds < 60 { round * round + 1 } else { round + 1 };
+        let (struck, refused) = (disk.struck().len(), load.refused());
+        disk.order(&format!("eio {number}"));
+        ended(load.start(program.api)).await;
+        assert_eq!(program.wait(), Some(1), "sync {number}: it ends by itself, with an error");
+        let told = disk.struck().split_off(struck);
+        assert!(told.contains(&format!("sync {number} of")), "it struck: {told}");
+        let was_refused = load.refused() > refused;
+        assert!(was_refused || told.contains("tillpost.db failed"), "503 for what it met: {told}");
+        disk.order("");
+        program = disk.start(folder.path()).expect("a start");
+        load.repeat(program.api).await;
+    }
+    let books = load.drained(&program).await;
+    assert_eq!(load.judge(&sandbox, &books), Vec::<String>::new());
+    let times = log(folder.path()).matches("the disk of the database failed").count();
+    assert!(times >= rounds, "each is named in the log: {times} of {rounds}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_judge_notices_a_sync_that_fails_and_does_not_tell() {
+    let folder = TempDir::new().expect("a folder");
+    let (sandbox, address) = program::oracle().await;
+    Program::configure(folder.path(), address);
+    let (disk, load) = (Disk::new(), Load::new());
+    let mut program = disk.start(folder.path()).expect("a start");
+    load.sign_up(program.api).await;
+    disk.order("deaf 3\ncut 300");
+    ended(load.start(program.api)).await;
+    assert_eq!(program.wait(), Some(137), "the power failed");
+    assert!(disk.struck().contains("nobody was told"), "{}", disk.struck());
+    disk.order("");
+    let program = disk.start(folder.path()).expect("a start");
+    let books = load.drained(&program).await;
+    assert!(!load.judge(&sandbox, &books).is_empty(), "the judge sees what was lost");
+}
+
+fn log(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log.txt")).expect("a log")
+}
