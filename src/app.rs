@@ -19,10 +19,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Dataset};
 use crate::core::delivery::Waits;
 use crate::core::mapping::DatasetName;
-use crate::forwarder::{Alarm, ClientError, Forwarder, MetaClient, Stop};
+use crate::forwarder::{Alarm, ClientError, Forwarder, Looked, MetaClient, Stop};
 use crate::http::{self, Api, Patience};
 use crate::intake::{Intake, LiveMapping, Project};
 use crate::store::{Condition, DatasetKey, Store, StoreError};
@@ -317,6 +317,14 @@ async fn watch_over(store: &Store) -> StoreError {
         // The sender lives as long as the store.
         let _ = condition.changed().await;
     }
+}
+
+/// Looks at a dataset with its token, which sends no event.
+///
+/// # Errors
+/// [`ClientError`] if the machine's TLS set-up does not work.
+pub async fn look_at(dataset: &Dataset) -> Result<Looked, ClientError> {
+    Ok(MetaClient::new(dataset)?.look().await)
 }
 
 /// The file that names the admin address of the service that has this database open.

@@ -3,11 +3,13 @@
 //! In: arguments. Out: data on stdout, words on stderr, and an exit code: 0 good, 1 the thing
 //! looked at has errors, 2 the call or the configuration is wrong. Each command is one file.
 
+mod backup;
 mod catalog;
 mod check;
 mod dead;
 mod decide;
 mod difference;
+mod doctor;
 mod door;
 mod explain;
 mod import;
@@ -50,6 +52,8 @@ enum Command {
     Dead(dead::Arguments),
     Sandbox(sandbox::Arguments),
     Schema(schema::Arguments),
+    Backup(backup::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 /// What a command prints.
@@ -109,6 +113,8 @@ pub fn main() -> ExitCode {
         Command::Dead(arguments) => dead::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
     };
     ended.into()
 }

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use alarm::Alarm;
-pub use meta_client::{ClientError, MetaClient};
+pub use meta_client::{ClientError, Looked, MetaClient};
 
 use crate::clock::Clock;
 use crate::config::Sending;

@@ -250,6 +250,9 @@ async fn receive(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let line = Line::of(&head);
     let body = Bytes::from_request(Request::from_parts(head.clone(), body), &()).await;
     let call = Call::new(&head, body).await;
+    if let Some(Ok(id)) = hearing::look(&call, &sandbox.room.settings) {
+        return control::dataset(&id);
+    }
     sandbox.answer(call, line).await
 }
 

@@ -7,7 +7,9 @@
 //!
 //! A closed set of backends stands behind this handle; so far there is one, `SQLite`.
 
+mod backup;
 mod by_event;
+mod checkup;
 mod circuits;
 mod deliveries;
 mod ending;
@@ -24,6 +26,7 @@ mod removal;
 mod replay;
 mod retention;
 mod room;
+mod salvage;
 mod schema;
 mod settle;
 mod signups;
@@ -41,7 +44,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{Notify, Semaphore, watch};
 
+pub use backup::{BackupError, backup};
 pub use by_event::stories_of_event;
+pub use checkup::{Checkup, check_up};
 pub use circuits::{CircuitChange, DatasetState};
 pub use deliveries::{Lease, LogRun, Settlement};
 pub use ending::{EndedLetter, Ending, LetterEnd};
@@ -53,6 +58,7 @@ pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::{Doomed, Removed};
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};
 pub use retention::{Pruned, Stage};
+pub use salvage::{SalvagedTable, salvage};
 pub use signups::{EnteredSignup, NewSignup};
 pub use sources::Source;
 pub use story::{

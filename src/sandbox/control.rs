@@ -97,6 +97,13 @@ pub(crate) async fn clear_faults(State(sandbox): State<Sandbox>) -> Response {
     json_value(StatusCode::OK, &json!({"cleared": cleared}))
 }
 
+/// A dataset, as Meta shows it to a token that opens it.
+pub(crate) fn dataset(id: &str) -> Response {
+    let dataset = serde_json::json!({ "id": id, "name": "Dataset of the sandbox" });
+    let kind = [(CONTENT_TYPE, "application/json")];
+    (kind, dataset.to_string()).into_response()
+}
+
 pub(crate) async fn unknown_route(request: Request) -> Response {
     let (method, path) = (request.method(), clip(request.uri().path()));
     let error = format!("there is no route {method} {path}");

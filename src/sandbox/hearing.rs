@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use axum::http::Method;
+
 use super::Settings;
 use super::answer::{Refusal, clip};
 use super::envelope::{Address, Call, Envelope};
@@ -81,34 +83,43 @@ pub(crate) fn hear(
     };
     let address = match call.address(now) {
         Ok(address) => address,
-        Err(refusal) => return Hearing { verdict: Err(refusal), ..hearing },
+        Err(refusal) => {
+            let refusal = look(call, settings).and_then(Result::err).unwrap_or(refusal);
+            return Hearing { verdict: Err(refusal), ..hearing };
+        }
     };
     let event_ids = reading.ids.iter().map(Option::as_deref).collect();
     let subject = Subject { dataset: &address.dataset, event_ids };
     hearing.fault = fault(&subject);
     hearing.ordered = hearing.fault.as_ref().and_then(|act| act.refusal(&subject));
-    hearing.verdict = admit(call, &envelope, &address, settings).and(reading.verdict);
+    let token = call.token().or_else(|| envelope.token.clone());
+    hearing.verdict = admit(token, &address.dataset, settings).and(reading.verdict);
     hearing.address = Some(address);
     hearing
 }
 
+/// A look at the dataset itself, `GET /{version}/{dataset_id}` with a token: its id. `None` for any
+/// other call.
+pub(crate) fn look(call: &Call, settings: &Settings) -> Option<Result<String, Refusal>> {
+    let (version, dataset) = call.path.strip_prefix('/')?.split_once('/')?;
+    let is_number = !dataset.is_empty() && dataset.bytes().all(|byte| byte.is_ascii_digit());
+    let is_look = call.method == Method::GET && version.starts_with('v') && is_number;
+    let token = call.token().filter(|_| is_look)?;
+    Some(admit(Some(token), dataset, settings).map(|()| dataset.to_owned()))
+}
+
 /// Whether the token opens the dataset.
-fn admit(
-    call: &Call,
-    envelope: &Envelope<'_>,
-    address: &Address,
-    settings: &Settings,
-) -> Result<(), Refusal> {
-    let token = call.token().or_else(|| envelope.token.clone()).unwrap_or_default();
+fn admit(token: Option<Cow<'_, str>>, dataset: &str, settings: &Settings) -> Result<(), Refusal> {
+    let token = token.unwrap_or_default();
     let readable = token.bytes().all(|byte| byte.is_ascii_graphic());
     let known = settings.tokens.as_ref().is_none_or(|tokens| tokens.contains(&*token));
-    let open = settings.datasets.as_ref().is_none_or(|ids| ids.contains(&address.dataset));
+    let open = settings.datasets.as_ref().is_none_or(|ids| ids.contains(dataset));
     if token.is_empty() {
         Err(Refusal::token_missing())
     } else if !(readable && known) {
         Err(Refusal::token_malformed())
     } else if !open {
-        Err(Refusal::dataset_missing(&address.dataset))
+        Err(Refusal::dataset_missing(dataset))
     } else {
         Ok(())
     }
@@ -201,7 +212,7 @@ mod tests {
 
     fn call(body: &str) -> Call {
         Call {
-            method: axum::http::Method::POST,
+            method: Method::POST,
             path: "/v25.0/7/events".to_owned(),
             query: String::new(),
             bearer: Some("token".to_owned()),

@@ -667,7 +667,7 @@ fn odd_paths_are_answered_by_meta_and_listed() {
         ("POST", "/v25.0/7/event", (400, 2500, 0)),
         ("POST", "/", (400, 2500, 0)),
         ("POST", "/sandboxes", (400, 2500, 0)),
-        ("GET", "/v25.0/7", (400, 100, 33)),
+        ("DELETE", "/v25.0/7", (400, 100, 33)),
         ("GET", "/v25.0/7/events", (400, 100, 33)),
         ("PUT", "/api/v1/capture", (400, 2500, 0)),
     ] {

@@ -186,7 +186,7 @@ pub(super) fn due(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let select = "SELECT d.seq, d.expires_at, d.body, r.tries, d.checksum FROM retries r
+    let select = "SELECT d.seq, d.expires_at, d.body, r.tries, d.checksum, d.dataset FROM retries r
                   JOIN deliveries d ON d.seq = r.delivery
                   WHERE r.dataset = ?1 AND (r.due_at <= ?2 OR r.due_at > ?2 + 3600000)
                   ORDER BY r.due_at LIMIT ?3";
@@ -217,7 +217,7 @@ fn delivery_rows(
 
 fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
     let (seq, body): (i64, String) = (row.get(0)?, row.get(2)?);
-    integrity::checked(seq, &body, row.get(4)?)?;
+    integrity::checked((seq, row.get(5)?), &body, row.get(4)?)?;
     let expires_at = Timestamp::from_millis(row.get(1)?);
     Ok(Delivery { seq, expires_at, body, tries: row.get(3)? })
 }
@@ -232,7 +232,7 @@ pub(super) fn log(
     let snapshot = connection.unchecked_transaction()?;
     let newest = "SELECT coalesce(max(seq), 0) FROM deliveries";
     let newest = snapshot.prepare_cached(newest)?.query_row([], |row| row.get(0))?;
-    let select = "SELECT seq, expires_at, body, 0, checksum FROM deliveries
+    let select = "SELECT seq, expires_at, body, 0, checksum, dataset FROM deliveries
                   WHERE seq > ?2 AND dataset = ?1 ORDER BY seq";
     let mut run = LogRun { deliveries: Vec::new(), is_full: false, newest };
     let mut bytes = 0;

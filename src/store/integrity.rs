@@ -37,15 +37,26 @@ impl From<Damage> for StoreError {
     }
 }
 
-/// The checksum of an event's bytes.
-pub(super) fn checksum(body: &str) -> u32 {
-    crc32fast::hash(body.as_bytes())
+/// The checksum of a delivery: its number, where it goes, and the event's bytes. A changed number or
+/// dataset would send the right bytes to the wrong place.
+pub(super) fn checksum((seq, dataset): (i64, i64), body: &[u8]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&seq.to_le_bytes());
+    sum.update(&dataset.to_le_bytes());
+    sum.update(body);
+    sum.finalize()
 }
 
-/// Compares a stored event with its checksum; events of former versions have none.
-pub(super) fn checked(seq: i64, body: &str, stored: Option<u32>) -> Result<(), StoreError> {
+/// Compares a stored delivery with its checksum; those of former versions have none.
+pub(super) fn checked(
+    (seq, dataset): (i64, i64),
+    body: &str,
+    stored: Option<u32>,
+) -> Result<(), StoreError> {
     match stored {
-        Some(stored) if stored != checksum(body) => Err(Damage::Body(seq).into()),
+        Some(stored) if stored != checksum((seq, dataset), body.as_bytes()) => {
+            Err(Damage::Body(seq).into())
+        }
         Some(_) | None => Ok(()),
     }
 }
@@ -70,6 +81,15 @@ pub(super) fn look_at_start(path: &Path, connection: &Connection) -> Result<(), 
 
 /// Everything that a look at every page and at every waiting event finds.
 pub(super) fn damages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    let mut found = structure(connection)?;
+    if found.is_empty() {
+        found.extend(changed_bodies(connection)?);
+    }
+    Ok(found)
+}
+
+/// What `SQLite`'s own look at every page finds.
+pub(super) fn structure(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let mut found = Vec::new();
     let mut look = connection.prepare(&format!("PRAGMA quick_check({COMPLAINTS_MAX})"))?;
     let mut rows = look.query([])?;
@@ -79,15 +99,12 @@ pub(super) fn damages(connection: &Connection) -> Result<Vec<Damage>, StoreError
             found.push(Damage::Structure(says));
         }
     }
-    if found.is_empty() {
-        found.extend(changed_bodies(connection)?);
-    }
     Ok(found)
 }
 
 /// Waiting events whose bytes are not those that were stored.
 fn changed_bodies(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
-    let select = "SELECT d.seq, d.body, d.checksum FROM deliveries d
+    let select = "SELECT d.seq, d.body, d.checksum, d.dataset FROM deliveries d
                   WHERE d.seq > (SELECT coalesce(min(cursor), 0) FROM datasets)
                      OR d.seq IN (SELECT delivery FROM retries)";
     let mut look = connection.prepare(select)?;
@@ -95,10 +112,11 @@ fn changed_bodies(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let (seq, stored): (i64, Option<u32>) = (row.get(0)?, row.get(2)?);
+        let dataset: i64 = row.get(3)?;
         let same = row
             .get_ref(1)?
             .as_bytes()
-            .is_ok_and(|body| stored.is_none_or(|stored| stored == crc32fast::hash(body)));
+            .is_ok_and(|body| stored.is_none_or(|stored| stored == checksum((seq, dataset), body)));
         if !same {
             found.push(Damage::Body(seq));
         }
@@ -112,12 +130,13 @@ mod tests {
 
     #[test]
     fn one_changed_bit_of_an_event_is_noticed() {
-        let stored = checksum(r#"{"value":10}"#);
-        assert!(checked(1, r#"{"value":10}"#, Some(stored)).is_ok());
-        assert!(checked(1, r#"{"value":10}"#, None).is_ok(), "a former version stored none");
-        let changed = checked(1, r#"{"value":11}"#, Some(stored));
-        assert!(matches!(changed, Err(StoreError::Damaged(_))), "{changed:?}");
-        // CRC-32 of "123456789" is the check value of the standard.
-        assert_eq!(checksum("123456789"), 0xcbf4_3926);
+        let body = r#"{"value":10}"#;
+        let stored = checksum((1, 2), body.as_bytes());
+        assert!(checked((1, 2), body, Some(stored)).is_ok());
+        assert!(checked((1, 2), body, None).is_ok(), "a former version stored none");
+        for (key, body) in [((1, 2), r#"{"value":11}"#), ((1, 3), body), ((5, 2), body)] {
+            let changed = checked(key, body, Some(stored));
+            assert!(matches!(changed, Err(StoreError::Damaged(_))), "{key:?} {body}: {changed:?}");
+        }
     }
 }

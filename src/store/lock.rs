@@ -17,6 +17,12 @@ pub(super) struct Lock {
     _file: File,
 }
 
+/// Whether somebody holds the lock of this file.
+pub(super) fn is_held(file: &Path) -> bool {
+    let tried = File::open(file).map(|file| file.try_lock());
+    matches!(tried, Ok(Err(TryLockError::WouldBlock)))
+}
+
 impl Lock {
     /// Takes the lock of this database, making its folder if there is none.
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {

@@ -231,7 +231,8 @@ pub(super) fn append(
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let mut append = books.connection.prepare_cached(append)?;
     for (delivery, (dataset, expires_at, body)) in (first..).zip(deliveries) {
-        let (at, checksum) = (expires_at.millis(), integrity::checksum(body));
+        let (at, checksum) =
+            (expires_at.millis(), integrity::checksum((delivery, dataset.0), body.as_bytes()));
         append.execute(params![delivery, dataset.0, payment, at, body, checksum])?;
         books.state.ring(*dataset);
     }

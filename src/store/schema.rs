@@ -59,10 +59,11 @@ pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
 
 /// Why a file cannot be opened; damage, a full and a failing disk keep their names.
 fn not_opened(path: &Path, error: rusqlite::Error) -> StoreError {
-    match StoreError::from(error) {
-        StoreError::Database(source) => StoreError::Open { path: path.to_owned(), source },
-        named => named,
+    let error = StoreError::from(error);
+    if let StoreError::Database(source) = error {
+        return StoreError::Open { path: path.to_owned(), source };
     }
+    error
 }
 
 /// Applies the migrations that the database has not seen.
@@ -73,7 +74,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 /// The same up to a migration: tests begin with an older database.
 pub(super) fn migrate_to(connection: &mut Connection, last: u32) -> Result<(), StoreError> {
     let found = version(connection)?;
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let known = known();
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
@@ -84,6 +85,11 @@ pub(super) fn migrate_to(connection: &mut Connection, last: u32) -> Result<(), S
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// The newest version of the schema.
+pub(super) fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
 /// The version of the schema in the file; 0 for a new one.
@@ -108,5 +114,53 @@ mod tests {
             matches!(refused, Err(StoreError::NewerSchema { found, known }) if found == known + 1),
             "{refused:?}"
         );
+    }
+
+    /// Rows as the program of the first schema wrote them.
+    const ROWS: &str = r#"
+        INSERT INTO projects (id, name) VALUES (1, 'shop');
+        INSERT INTO datasets (id, name, cursor) VALUES (1, 'storefront', 1);
+        INSERT INTO users VALUES (1, '666', 5, '{}');
+        INSERT INTO payments VALUES
+            (1, 1, 'DEFAULT', 'A', '666', 1000, '{"amount":1}', '{"verdict":"forward"}', 1, 1),
+            (2, 1, 'DEFAULT', 'B', '666', 2000, '{"amount":2}', '{"verdict":"forward"}', 2, 1);
+        INSERT INTO removed_payments VALUES (3, 1, 'DEFAULT', 'C', 3000, 3500, '{}', 3, 0);
+        INSERT INTO held_payments VALUES
+            (1, 1, 'DEFAULT', 'D', '666', 4000, 99999, '{"amount":4}', '{"verdict":"hold"}');
+        INSERT INTO deliveries (seq, dataset, payment, expires_at, body)
+            VALUES (1, 1, 1, 9000, '{"n":1}'), (2, 1, 2, 9000, '{"n":2}');
+        INSERT INTO attempts (dataset, at, millis, first, last, events, outcome, says)
+            VALUES (1, 1500, 20, 1, 1, 1, 'accepted', '');
+    "#;
+
+    #[tokio::test]
+    async fn a_database_of_every_schema_is_read_by_todays_readers() {
+        for age in 1..=MIGRATIONS.len() {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("books.db");
+            let old = Connection::open(&path).expect("a database");
+            for migration in &MIGRATIONS[..age] {
+                old.execute_batch(migration).expect("a migration");
+            }
+            old.execute_batch(ROWS).expect("rows of that time");
+            old.pragma_update(None, "user_version", age).expect("a version");
+            drop(old);
+
+            let store = super::super::Store::open(&path).expect("an old database is taken");
+            let books = store.books().await.expect("the sums");
+            let sums = (books.recorded, books.removed, books.held, books.delivered, books.pending);
+            assert_eq!(sums, (2, 1, 1, 1, 1), "schema {age}");
+            let dataset = store.dataset("storefront").await.expect("its number");
+            let limits = crate::core::batch::BatchLimits { events: 10, bytes: 1_000 };
+            let run = store.log(dataset, 1, limits).await.expect("the log");
+            let bodies: Vec<_> = run.deliveries.iter().map(|one| one.body.as_str()).collect();
+            assert_eq!(bodies, [r#"{"n":2}"#], "schema {age}");
+            let now = crate::core::time::Timestamp::from_millis(5_000);
+            let stories = store.stories("A".to_owned(), now).await.expect("its story");
+            assert_eq!(stories[0].deliveries[0].attempts.len(), 1, "schema {age}");
+            let held = store.releasable(now).await.expect("what waits");
+            assert_eq!(held.len(), 1, "schema {age}");
+            store.close().await;
+        }
     }
 }

@@ -276,7 +276,9 @@ impl Office {
     /// Turns away what the disk forbids, and gives back the others.
     fn admitted(&mut self, jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
         if let Some(failure) = self.health.failure() {
-            jobs.into_iter().for_each(|job| job.answer(Err(failure.clone())));
+            for job in jobs {
+                job.answer(Err(failure.clone()));
+            }
             return Vec::new();
         }
         if !jobs.iter().any(|job| job.appends()) {
@@ -288,7 +290,9 @@ impl Office {
             return jobs;
         }
         let (appending, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.appends());
-        appending.into_iter().for_each(|job| job.answer(Err(StoreError::Full)));
+        for job in appending {
+            job.answer(Err(StoreError::Full));
+        }
         others
     }
 

@@ -6,6 +6,7 @@
 //! something. `FAULT_SEED=n` replays a run, `FAULT_ROUNDS=n` makes it longer; what was drawn is
 //! printed, and shown where a story fails.
 
+mod copies;
 mod damaged;
 mod disk;
 mod full;

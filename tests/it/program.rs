@@ -1,5 +1,6 @@
 //! The real binary, as a process: for what only a process can show, such as dying.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -177,7 +178,16 @@ pub(crate) fn printed(output: &Output) -> String {
 
 /// A sandbox in this process: it survives the death of the program.
 pub(crate) async fn oracle() -> (Sandbox, SocketAddr) {
-    let sandbox = Sandbox::new(Settings::default(), Arc::new(|| Clock::System.now().seconds()));
+    started(Settings::default()).await
+}
+
+/// A sandbox that takes only these tokens.
+pub(crate) async fn oracle_with(tokens: BTreeSet<String>) -> SocketAddr {
+    started(Settings { tokens: Some(tokens), ..Settings::default() }).await.1
+}
+
+async fn started(settings: Settings) -> (Sandbox, SocketAddr) {
+    let sandbox = Sandbox::new(settings, Arc::new(|| Clock::System.now().seconds()));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(sandbox::serve(listener, sandbox.clone(), std::future::pending()));

@@ -145,6 +145,23 @@ pub fn read(status: u16, body: &[u8], sent: usize) -> Outcome {
     }
 }
 
+/// Classifies the answer to a look at a dataset: accepted if Meta shows it.
+#[must_use]
+pub fn read_look(status: u16, body: &[u8]) -> Outcome {
+    #[derive(Deserialize)]
+    struct Shown {
+        error: Option<GraphError>,
+        id: Option<String>,
+    }
+    match serde_json::from_slice::<Shown>(body) {
+        Ok(Shown { error: Some(error), .. }) => Outcome::Refused(refusal(status, error)),
+        Ok(Shown { id: Some(_), .. }) if (200..300).contains(&status) => {
+            Outcome::Accepted { trace_id: None }
+        }
+        Ok(_) | Err(_) => Outcome::Unanswered { says: format!("HTTP {status} without a dataset") },
+    }
+}
+
 fn refusal(status: u16, error: GraphError) -> Refusal {
     let fault = fault(status, &error);
     let texts = [error.error_user_title, error.error_user_msg, Some(error.message)];
@@ -267,6 +284,18 @@ mod tests {
                 unreachable!("an error envelope is a refusal")
             };
             assert_eq!(refusal.regain_millis, millis, "{code}/{subcode:?}");
+        }
+    }
+
+    #[test]
+    fn a_dataset_is_shown_refused_or_not_there() {
+        let shown = read_look(200, br#"{"id":"1234567890","name":"Shop"}"#);
+        assert!(matches!(shown, Outcome::Accepted { .. }), "{shown:?}");
+        let refused = read_look(400, error(190, Some(463), "").as_bytes());
+        assert!(matches!(&refused, Outcome::Refused(refusal) if refusal.fault == Fault::Setup));
+        for (status, body) in [(200, "{}"), (502, "<html>"), (500, r#"{"id":"1"}"#)] {
+            let silent = read_look(status, body.as_bytes());
+            assert!(matches!(silent, Outcome::Unanswered { .. }), "{silent:?}");
         }
     }
 

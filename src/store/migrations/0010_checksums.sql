@@ -1,2 +1,3 @@
--- CRC-32 of an event's bytes, compared before they are sent. Events of former versions have none.
+-- CRC-32 of a delivery's number, dataset and bytes, compared before they are sent. Deliveries of
+-- former versions have none.
 ALTER TABLE deliveries ADD COLUMN checksum INTEGER;

@@ -329,8 +329,13 @@ int ftruncate64(int fd, off_t size) { return truncate_file(fd, size); }
 static int open_file(const char *path, int flags, int mode) {
     int fd = syscall(SYS_openat, AT_FDCWD, path, flags, mode);
     if (fd >= 0 && fd < FDS) {
+        /* However it was called: the name that the system knows it by. */
+        char link[64], name[1024];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, name, sizeof name - 1);
+        name[length > 0 ? length : 0] = 0;
         pthread_mutex_lock(&lock);
-        by_fd[fd] = track(path);
+        by_fd[fd] = track(length > 0 ? name : path);
         pthread_mutex_unlock(&lock);
     }
     return fd;

@@ -62,6 +62,11 @@ impl Load {
         self.memory.taken.lock().expect("a lock").len()
     }
 
+    /// Which payments were promised so far.
+    pub(super) fn taken_ids(&self) -> Vec<String> {
+        self.memory.taken.lock().expect("a lock").iter().cloned().collect()
+    }
+
     /// How many requests were refused.
     pub(super) fn refused(&self) -> usize {
         self.memory.refused.load(Ordering::Relaxed)

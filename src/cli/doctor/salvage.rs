@@ -1,0 +1,49 @@
+//! `tillpost doctor --salvage`: what can still be read of a damaged database.
+
+use std::path::Path;
+
+use crate::cli::{Ended, Format, setup, terminal};
+use crate::store::{self, SalvagedTable};
+
+/// Salvages, and says what was lost.
+pub(super) fn run(damaged: &Path, into: &Path, format: Format) -> Result<Ended, Ended> {
+    let tables = store::salvage(damaged, into).map_err(|error| terminal::failed(&error))?;
+    let is_whole =
+        |table: &SalvagedTable| table.unread.is_empty() && table.changed == 0 && !table.is_cut;
+    match format {
+        Format::Json => {
+            let document = serde_json::json!({ "file": into, "tables": tables });
+            terminal::data(&document.to_string());
+        }
+        Format::Text => {
+            for table in &tables {
+                terminal::data(&told(table));
+            }
+            let (old, new) = (setup::shown(damaged), setup::shown(into));
+            let (old, new) = (old.display(), new.display());
+            terminal::say(&format!(
+                "what can be read is in {new}. To go on with it: keep {old}, {old}-wal and {old}-shm \
+                 elsewhere, and move {new} to {old}; docs/operations.md tells the whole way"
+            ));
+        }
+    }
+    Ok(if tables.iter().all(is_whole) { Ended::Well } else { Ended::WithErrors })
+}
+
+fn told(table: &SalvagedTable) -> String {
+    let mut parts = vec![format!("{} rows", table.rows)];
+    for (first, last) in &table.unread {
+        parts.push(match *last {
+            i64::MAX => format!("nothing from number {first} on"),
+            last if last == *first => format!("not number {first}"),
+            last => format!("not the numbers {first} to {last}"),
+        });
+    }
+    if table.changed > 0 {
+        parts.push(format!("{} left out, because they are not what was stored", table.changed));
+    }
+    if table.is_cut {
+        parts.push("a part of unknown size is missing".to_owned());
+    }
+    format!("{}: {}", table.table, parts.join("; "))
+}
