@@ -324,7 +324,7 @@ async fn watch_over(store: &Store) -> StoreError {
 /// # Errors
 /// [`ClientError`] if the machine's TLS set-up does not work.
 pub async fn look_at(dataset: &Dataset) -> Result<Looked, ClientError> {
-    Ok(MetaClient::new(dataset)?.look().await)
+    Ok(MetaClient::for_a_look(dataset)?.look().await)
 }
 
 /// The file that names the admin address of the service that has this database open.
