@@ -120,12 +120,15 @@ mod tests {
     const ROWS: &str = r#"
         INSERT INTO projects (id, name) VALUES (1, 'shop');
         INSERT INTO datasets (id, name, cursor) VALUES (1, 'storefront', 1);
-        INSERT INTO users VALUES (1, '666', 5, '{}');
-        INSERT INTO payments VALUES
+        INSERT INTO users (project, user_id, known_at, person) VALUES (1, '666', 5, '{}');
+        INSERT INTO payments (seq, project, type, payment_id, user_id, received_at, capture, decision,
+                              first_delivery, deliveries) VALUES
             (1, 1, 'DEFAULT', 'A', '666', 1000, '{"amount":1}', '{"verdict":"forward"}', 1, 1),
             (2, 1, 'DEFAULT', 'B', '666', 2000, '{"amount":2}', '{"verdict":"forward"}', 2, 1);
-        INSERT INTO removed_payments VALUES (3, 1, 'DEFAULT', 'C', 3000, 3500, '{}', 3, 0);
-        INSERT INTO held_payments VALUES
+        INSERT INTO removed_payments (seq, project, type, payment_id, received_at, removed_at, decision,
+                                      first_delivery, deliveries) VALUES (3, 1, 'DEFAULT', 'C', 3000, 3500, '{}', 3, 0);
+        INSERT INTO held_payments (id, project, type, payment_id, user_id, received_at, expires_at,
+                                   capture, decision) VALUES
             (1, 1, 'DEFAULT', 'D', '666', 4000, 99999, '{"amount":4}', '{"verdict":"hold"}');
         INSERT INTO deliveries (seq, dataset, payment, expires_at, body)
             VALUES (1, 1, 1, 9000, '{"n":1}'), (2, 1, 2, 9000, '{"n":2}');
