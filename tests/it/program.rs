@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use serde_json::Value;
 use tillpost::clock::Clock;
@@ -166,9 +168,26 @@ pub(crate) fn command(folder: &Path) -> Command {
     command
 }
 
-/// Runs a command of the program to its end.
+/// Runs a command of the program to its end. One that does not end within a minute is ended, and
+/// what it said until then is returned: a test that expects a refusal must not wait for ever.
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder).args(arguments).output().expect("the program runs")
+    let mut command = command(folder);
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
+    let child = command.spawn().expect("the program runs");
+    let id = child.id().to_string();
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if end
+            .recv_timeout(Duration::from_mins(1))
+            .is_err_and(|error| error == RecvTimeoutError::Timeout)
+        {
+            let _ = Command::new("kill").args(["-9", &id]).status();
+        }
+    });
+    let output = child.wait_with_output().expect("its output");
+    drop(ended);
+    watch.join().expect("a watch");
+    output
 }
 
 /// All that a command said, on both channels: what a failed test must show.
