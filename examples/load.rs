@@ -62,7 +62,7 @@ async fn main() {
     let (sandbox, address) = oracle().await;
     let mut engine = Engine::start(folder.path(), address);
     let idle_kib = engine.memory_kib("VmRSS");
-    post(engine.api, "/api/v1/signup", r#"{"user_data":{"id":"666","email":"buyer@example.com","phone":"+91 98765 43210","name":"Mary Smith"}}"#).await;
+    post(engine.api, "/api/v1/signup", r#"{"user_data":{"id":"666","email":"buyer@example.com","phone":"+91 98765 43210","name":"Mary Smith","is_first_time_user":false}}"#).await;
 
     let next = Arc::new(AtomicU64::new(0));
     let before = (engine.cpu_ticks(), own_cpu_ticks());

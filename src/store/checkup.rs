@@ -8,7 +8,8 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::health::mark;
-use super::{Books, StoreError, beside, books_of, integrity, lock, room, schema};
+use super::{Books, StoreError, beside, books_of, circuits, integrity, lock, room, schema};
+use crate::core::delivery::Circuit;
 use crate::core::time::Timestamp;
 
 /// Up to here every look is a look at every page.
@@ -29,6 +30,8 @@ pub struct Checkup {
     pub log_bytes: u64,
     /// The sums.
     pub books: Option<Books>,
+    /// The datasets to which nothing is sent at the moment, and why.
+    pub stopped: Vec<(String, Circuit)>,
     /// When the oldest payment arrived whose event waits for its turn.
     pub oldest_pending: Option<Timestamp>,
     /// What is wrong with it.
@@ -78,6 +81,7 @@ pub fn check_up(path: &Path, thorough: bool, now: Timestamp) -> Result<Checkup, 
         disk_free: path.parent().and_then(room::free_bytes),
         bytes_a_day: growth(&connection, bytes, now).unwrap_or_default(),
         books,
+        stopped: circuits::stopped(&connection).unwrap_or_default(),
     })
 }
 

@@ -94,6 +94,17 @@ pub(super) fn circuit(
     Ok(found.flatten())
 }
 
+/// The datasets to which nothing is sent, by their names.
+pub(super) fn stopped(connection: &Connection) -> Result<Vec<(String, Circuit)>, StoreError> {
+    let select = "SELECT d.name, c.why, c.since, c.until, c.failures, c.code, c.subcode, c.says
+                  FROM circuits c JOIN datasets d ON d.id = c.dataset
+                  WHERE c.why IS NOT NULL ORDER BY d.name";
+    let mut statement = connection.prepare_cached(select)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, circuit_at(row, 1)?)))?;
+    let all: Vec<(String, Option<Circuit>)> = rows.collect::<Result<_, _>>()?;
+    Ok(all.into_iter().filter_map(|(name, circuit)| Some((name, circuit?))).collect())
+}
+
 /// The circuit that stands in a row from this column on; nothing if it flows.
 fn circuit_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Circuit>> {
     let why: Option<String> = row.get(first)?;

@@ -9,6 +9,7 @@ use super::Line;
 use crate::app;
 use crate::clock::Clock;
 use crate::config::{Config, Dataset, Report};
+use crate::core::delivery::Circuit;
 use crate::core::finding::Severity;
 use crate::core::mapping::DatasetName;
 use crate::core::meta::answer::{Fault, Outcome, Refusal};
@@ -60,6 +61,7 @@ pub(super) fn store(config: &Config, thorough: bool, now: Timestamp) -> Vec<Line
         Ok(checkup) => {
             let mut lines = integrity(path, &checkup);
             lines.extend(backlog(&checkup, now));
+            lines.extend(checkup.stopped.iter().filter_map(|stop| stopped(config, stop)));
             lines.extend(disk(&checkup));
             lines
         }
@@ -121,11 +123,28 @@ fn backlog(checkup: &Checkup, now: Timestamp) -> Vec<Line> {
     lines.push(match books.dead {
         0 => Line::ok("dead letters", "none"),
         dead => {
-            let help = "`tillpost trace PAYMENT_ID` tells what Meta said of one";
+            let help = "`tillpost dead list` tells what Meta said of each, and what to do";
             Line::warning("dead letters", format!("{dead} events need a person"), help)
         }
     });
     lines
+}
+
+/// A dataset to which the service sends nothing, as it noted itself.
+fn stopped(config: &Config, (name, circuit): &(String, Circuit)) -> Option<Line> {
+    // The books may know datasets that the configuration has no more.
+    config.datasets.keys().find(|known| known.as_str() == name)?;
+    let check = format!("sending {name}");
+    let says = format!("{} (since {})", circuit.what(), circuit.since);
+    Some(if circuit.is_paused() {
+        Line::error(check, says, circuit.help())
+    } else {
+        Line::warning(
+            check,
+            format!("{says}; the next request goes at {}", circuit.until),
+            circuit.help(),
+        )
+    })
 }
 
 fn disk(checkup: &Checkup) -> Option<Line> {
