@@ -112,7 +112,12 @@ impl Forwarder {
         let pace = Pace::new(&self.clock, &self.sending, left);
         let _watching = self.watch_token(&pace);
         let carrier = Carrier { forwarder: self.clone(), lease, pace, stop: stop.clone() };
-        let mut window = Window { runs: VecDeque::new(), position: lease.cursor, retrying: false };
+        let mut window = Window {
+            runs: VecDeque::new(),
+            position: lease.cursor,
+            retrying: false,
+            has_looked: false,
+        };
         let mut cursor = lease.cursor;
         loop {
             while !*stop.borrow() && window.runs.len() < self.sending.max_in_flight {
@@ -130,6 +135,7 @@ impl Forwarder {
                 tokio::select! {
                     carried = head => {
                         window.runs.pop_front();
+                        window.has_looked = false;
                         // A run that ends otherwise has panicked: a fault of ours, and the log
                         // still has what it carried.
                         let carried = carried.map_err(|_| StoreError::Panicked)?;
@@ -177,6 +183,11 @@ impl Forwarder {
                 return Ok(Some(Run { deliveries: due, upto: None }));
             }
         }
+        if window.has_looked && !window.runs.is_empty() {
+            // A dataset that stands still must not read what was appended for all others, again
+            // and again.
+            return Ok(None);
+        }
         let log = self.store.log(self.key, window.position, self.limits()).await?;
         let Some(last) = log.deliveries.last().map(|delivery| delivery.seq) else {
             // What was appended since the position went to other datasets; it is not read again.
@@ -184,6 +195,7 @@ impl Forwarder {
             return Ok(None);
         };
         if !log.is_full && !window.runs.is_empty() {
+            window.has_looked = true;
             return Ok(None);
         }
         Ok(Some(Run { deliveries: log.deliveries, upto: Some(last) }))
@@ -283,6 +295,8 @@ struct Window {
     position: i64,
     /// Whether one of the runs carries what was due again.
     retrying: bool,
+    /// Whether the log held less than a full request since the last run ended.
+    has_looked: bool,
 }
 
 impl Window {

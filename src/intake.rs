@@ -86,9 +86,10 @@ impl Intake {
         Self { store, clock, datasets, matching: Matching::default() }
     }
 
-    /// Where events can go.
-    pub fn datasets(&self) -> impl Iterator<Item = &DatasetName> {
-        self.datasets.keys()
+    /// Where events can go: names, and numbers in the books.
+    #[must_use]
+    pub fn datasets(&self) -> &BTreeMap<DatasetName, DatasetKey> {
+        &self.datasets
     }
 
     /// Takes a capture. What it answers is on stable storage.

@@ -181,7 +181,9 @@ struct Shared {
     health: Arc<Health>,
     readers: Mutex<Vec<Connection>>,
     /// Bounds the readers, and with them connections, caches and threads.
-    reading: Semaphore,
+    reading: Arc<Semaphore>,
+    /// Holds back what reads much.
+    reading_much: Arc<Semaphore>,
     known_users: KnownUsers,
     /// Rung after every commit that appended deliveries.
     bells: Arc<Bells>,
@@ -222,8 +224,19 @@ impl Store {
         let path = path.to_owned();
         let known_users = KnownUsers::default();
         let lock = Mutex::new(Some(lock));
-        let reading = Semaphore::new(READERS_MAX);
-        let shared = Shared { path, writer, health, readers, reading, known_users, bells, lock };
+        let reading = Arc::new(Semaphore::new(READERS_MAX));
+        let reading_much = Arc::new(Semaphore::new(1));
+        let shared = Shared {
+            path,
+            writer,
+            health,
+            readers,
+            reading,
+            reading_much,
+            known_users,
+            bells,
+            lock,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -325,8 +338,11 @@ impl Store {
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        let place = self.shared.reading.acquire().await.map_err(|_| StoreError::Closed)?;
+        let reading = Arc::clone(&self.shared.reading);
+        let place = reading.acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let read = move || {
+            // Whoever asked may have gone: the place is taken until the work is done.
+            let _place = place;
             let idle = shared.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = match idle {
                 Some(connection) => connection,
@@ -339,9 +355,22 @@ impl Store {
             shared.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             result
         };
-        let result = tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed));
-        drop(place);
-        result
+        tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// The same for questions that take the longer, the more there is: one at a time, so that they
+    /// leave the other readers to payments.
+    async fn read_much<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let alone = Arc::clone(&self.shared.reading_much);
+        let place = alone.acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        self.read(move |connection| {
+            let _place = place;
+            work(connection)
+        })
+        .await
     }
 }
 

@@ -126,7 +126,7 @@ impl Carrier {
             // The alarm has said it once; looks that find nothing changed are not news.
             Next::Wait { why: Why::Setup, .. } | Next::DeadLetter(_) => {}
             Next::Wait { .. } => match signal {
-                Signal::Halt { millis, .. } | Signal::Doubt { millis } => {
+                Signal::Halt { millis, .. } | Signal::Doubt { millis, .. } => {
                     telemetry::waiting(name, shown, millis, tries);
                 }
                 Signal::Accepted | Signal::Judged => {}
@@ -137,19 +137,19 @@ impl Carrier {
     /// Raises the alarm once when a person has to act, and ends it once.
     fn tell_turn(&self, turn: Turn) {
         let (name, alarm) = (&self.forwarder.name, &self.forwarder.alarm);
-        match (turn.before, turn.after) {
-            (Some(Why::Setup), Some(Why::Setup)) => {}
-            (_, Some(Why::Setup)) => {
+        match turn.after {
+            Some(Why::Setup) if !self.pace.is_alarmed(true) => {
                 if let Some(circuit) = self.pace.circuit() {
                     telemetry::paused(name, &circuit);
                     alarm.paused(name, &circuit);
                 }
             }
-            (Some(Why::Setup), None) => {
+            // A throttle after a pause is an end of the pause that changes nothing for whoever waits.
+            None if self.pace.is_alarmed(false) => {
                 telemetry::resumed(name);
                 alarm.resumed(name, self.forwarder.clock.now());
             }
-            (_, _) => {}
+            Some(_) | None => {}
         }
     }
 

@@ -5,6 +5,7 @@
 //! after it, repetitions included, and is asked again if another failed while it waited.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use governor::middleware::NoOpMiddleware;
@@ -25,6 +26,8 @@ pub(super) struct Pace {
     limiter: Option<RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Nanos>>>,
     valve: Mutex<Valve>,
     written: Mutex<Written>,
+    /// Whether somebody was told that the dataset is paused, and not yet that it flows again.
+    alarmed: AtomicBool,
     /// Counts the changes of the valve; whoever waits for one listens here.
     changes: watch::Sender<u64>,
 }
@@ -60,11 +63,13 @@ impl Pace {
             .max_events_per_second
             .and_then(NonZeroU32::new)
             .map(|rate| RateLimiter::direct_with_clock(quota(rate), clock.clone()));
+        let is_paused = left.as_ref().is_some_and(Circuit::is_paused);
         let written = Written { change: 0, circuit: left.clone(), is_certain: true };
         let valve = Mutex::new(Valve::new(sending.max_in_flight, left, moment(clock)));
         let (changes, _) = watch::channel(0);
         let written = Mutex::new(written);
-        Arc::new(Self { clock: clock.clone(), limiter, valve, written, changes })
+        let alarmed = AtomicBool::new(is_paused);
+        Arc::new(Self { clock: clock.clone(), limiter, valve, written, alarmed, changes })
     }
 
     /// Waits until a request with so many events may be sent.
@@ -102,6 +107,11 @@ impl Pace {
     /// Tells the valve what a request met.
     pub(super) fn met(&self, met: Heard<'_>) -> Turn {
         self.change(|valve| valve.met(met))
+    }
+
+    /// Notes whether people know of a pause from now on, and says whether they did before.
+    pub(super) fn is_alarmed(&self, from_now_on: bool) -> bool {
+        self.alarmed.swap(from_now_on, Ordering::Relaxed)
     }
 
     /// Why nothing is sent at the moment, if that is so.

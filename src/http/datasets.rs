@@ -58,9 +58,8 @@ pub(super) async fn datasets(State(api): State<Api>) -> Response {
 
 /// The datasets that events can go to; the books may know more from former configurations.
 pub(super) async fn states(api: &Api) -> Result<Vec<DatasetState>, ()> {
-    let mut states = api.shared.store.datasets().await.map_err(|_| ())?;
-    states.retain(|state| api.shared.intake.datasets().any(|name| name.as_str() == state.name));
-    Ok(states)
+    let keys = api.shared.intake.datasets().values().copied().collect();
+    api.shared.store.datasets(keys).await.map_err(|_| ())
 }
 
 /// The word for the state of a dataset.

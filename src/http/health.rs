@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::{Api, answer, datasets};
+use super::{Api, answer};
 use crate::store::StoreError;
 use crate::telemetry;
 
@@ -32,10 +32,12 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
             format!("the mapping file of `{}` is refused; the one before is in force", project.name)
         })
         .collect();
-    let states = datasets::states(&api).await.unwrap_or_default();
-    warnings.extend(states.iter().filter_map(|dataset| {
-        let circuit = dataset.circuit.as_ref().filter(|circuit| circuit.is_paused())?;
-        Some(format!("`{}` is paused: {}; {}", dataset.name, circuit.what(), circuit.help()))
+    // Anybody may ask this: it must cost next to nothing, however much waits.
+    let stopped = api.shared.store.stopped().await.unwrap_or_default();
+    let known = |name: &str| api.shared.intake.datasets().keys().any(|key| key.as_str() == name);
+    let paused = stopped.iter().filter(|(name, circuit)| circuit.is_paused() && known(name));
+    warnings.extend(paused.map(|(name, circuit)| {
+        format!("`{name}` is paused: {}; {}", circuit.what(), circuit.help())
     }));
     match api.shared.store.ping().await {
         Ok(()) => {

@@ -44,12 +44,21 @@ impl Store {
         self.read(move |connection| circuit(connection, dataset)).await
     }
 
-    /// Every dataset of the books, by its name.
+    /// How things stand with these datasets, in their order. It counts what waits, so it takes the
+    /// longer, the more there is.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
-    pub async fn datasets(&self) -> Result<Vec<DatasetState>, StoreError> {
-        self.read(datasets).await
+    pub async fn datasets(&self, keys: Vec<DatasetKey>) -> Result<Vec<DatasetState>, StoreError> {
+        self.read_much(move |connection| datasets(connection, &keys)).await
+    }
+
+    /// The datasets to which nothing is sent, and why.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn stopped(&self) -> Result<Vec<(String, Circuit)>, StoreError> {
+        self.read(stopped).await
     }
 }
 
@@ -120,7 +129,7 @@ fn circuit_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Circuit>> 
     }))
 }
 
-fn datasets(connection: &Connection) -> Result<Vec<DatasetState>, StoreError> {
+fn datasets(connection: &Connection, keys: &[DatasetKey]) -> Result<Vec<DatasetState>, StoreError> {
     // One snapshot: the numbers of one moment.
     let snapshot = connection.unchecked_transaction()?;
     let select = "SELECT d.id, d.name,
@@ -142,9 +151,9 @@ fn datasets(connection: &Connection) -> Result<Vec<DatasetState>, StoreError> {
                                        AND NOT EXISTS (SELECT 1 FROM withheld w
                                                        WHERE w.delivery = l.seq))))),
                          c.why, c.since, c.until, c.failures, c.code, c.subcode, c.says
-                  FROM datasets d LEFT JOIN circuits c ON c.dataset = d.id ORDER BY d.name";
+                  FROM datasets d LEFT JOIN circuits c ON c.dataset = d.id WHERE d.id = ?1";
     let mut statement = snapshot.prepare_cached(select)?;
-    let rows = statement.query_map([], |row| {
+    let read = |row: &Row<'_>| {
         let oldest: Option<i64> = row.get(5)?;
         Ok(DatasetState {
             name: row.get(1)?,
@@ -154,6 +163,8 @@ fn datasets(connection: &Connection) -> Result<Vec<DatasetState>, StoreError> {
             dead: row.get(4)?,
             oldest: oldest.map(Timestamp::from_millis),
         })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    };
+    // One by one: a dataset that nobody sends to any more has a cursor that never moves, and the
+    // whole log behind it.
+    keys.iter().map(|key| Ok(statement.query_row([key.0], read)?)).collect()
 }

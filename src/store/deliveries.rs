@@ -125,10 +125,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database fails.
     pub async fn next_due(&self, dataset: DatasetKey) -> Result<Option<Timestamp>, StoreError> {
-        let select = "SELECT min(due_at) FROM retries WHERE dataset = ?1";
+        // The same join as of what is due: a date without its delivery would wake for ever.
+        let select = "SELECT r.due_at FROM retries r JOIN deliveries d ON d.seq = r.delivery
+                      WHERE r.dataset = ?1 ORDER BY r.due_at LIMIT 1";
         let read = move |connection: &Connection| {
-            let due: Option<i64> =
-                connection.prepare_cached(select)?.query_row([dataset.0], |row| row.get(0))?;
+            let due: Option<i64> = connection
+                .prepare_cached(select)?
+                .query_row([dataset.0], |row| row.get(0))
+                .optional()?;
             Ok(due.map(Timestamp::from_millis))
         };
         self.read(read).await
@@ -216,7 +220,10 @@ fn delivery_rows(
 }
 
 fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
-    let (seq, body): (i64, String) = (row.get(0)?, row.get(2)?);
+    let seq: i64 = row.get(0)?;
+    // Bytes first: a changed bit may make them no text at all, and that is damage, not our fault.
+    let bytes = row.get_ref(2)?.as_bytes().map_err(rusqlite::Error::from)?;
+    let body = integrity::text(seq, bytes)?;
     integrity::checked((seq, row.get(5)?), &body, row.get(4)?)?;
     let expires_at = Timestamp::from_millis(row.get(1)?);
     Ok(Delivery { seq, expires_at, body, tries: row.get(3)? })

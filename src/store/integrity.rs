@@ -47,6 +47,11 @@ pub(super) fn checksum((seq, dataset): (i64, i64), body: &[u8]) -> u32 {
     sum.finalize()
 }
 
+/// The text of a stored event.
+pub(super) fn text(seq: i64, bytes: &[u8]) -> Result<String, StoreError> {
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Damage::Body(seq).into())
+}
+
 /// Compares a stored delivery with its checksum; those of former versions have none.
 pub(super) fn checked(
     (seq, dataset): (i64, i64),
@@ -138,5 +143,13 @@ mod tests {
             let changed = checked(key, body, Some(stored));
             assert!(matches!(changed, Err(StoreError::Damaged(_))), "{key:?} {body}: {changed:?}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_any_more_are_damage() {
+        let mut bytes = br#"{"value":10}"#.to_vec();
+        assert!(text(1, &bytes).is_ok());
+        bytes[3] ^= 0x80;
+        assert!(matches!(text(1, &bytes), Err(StoreError::Damaged(_))));
     }
 }

@@ -65,7 +65,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database fails.
     pub async fn books(&self) -> Result<Books, StoreError> {
-        self.read(books).await
+        self.read_much(books).await
     }
 }
 

@@ -116,13 +116,46 @@ impl Reader<'_> {
     }
 }
 
-/// Whether an address may be told a secret: https, or this machine.
+/// Whether an address may be told a secret: https, or this machine. What stands before an `@` looks
+/// like a host and is none, so no address may have one.
 pub(super) fn is_safe(address: &str) -> bool {
-    let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-    let is_local = local.iter().any(|start| {
-        address
-            .strip_prefix(start)
-            .is_some_and(|rest| matches!(rest.chars().next(), None | Some(':' | '/')))
+    let Some((scheme, rest)) = address.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = authority.strip_suffix(|c: char| c.is_ascii_digit()).map_or(authority, |_| {
+        let name = authority.trim_end_matches(|c: char| c.is_ascii_digit());
+        name.strip_suffix(':').unwrap_or(authority)
     });
-    is_local || address.starts_with("https://")
+    let is_local = ["127.0.0.1", "localhost", "[::1]"].contains(&host);
+    !host.is_empty()
+        && !authority.contains('@')
+        && (scheme == "https" || scheme == "http" && is_local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_safe;
+
+    #[test]
+    fn a_secret_goes_to_https_or_to_this_machine() {
+        for (address, expected) in [
+            ("https://graph.facebook.com", true),
+            ("https://graph.facebook.com:443/v1", true),
+            ("http://127.0.0.1", true),
+            ("http://127.0.0.1:8090/x", true),
+            ("http://localhost:8090", true),
+            ("http://[::1]:8090", true),
+            ("http://[::1]", true),
+            ("http://graph.facebook.com", false),
+            ("http://127.0.0.1.example.com", false),
+            ("http://127.0.0.1:x@example.invalid/", false),
+            ("http://127.0.0.1@example.invalid/", false),
+            ("https://user@example.invalid/", false),
+            ("http://localhost.example.com", false),
+            ("ftp://127.0.0.1", false),
+            ("https://", false),
+            ("127.0.0.1", false),
+        ] {
+            assert_eq!(is_safe(address), expected, "{address}");
+        }
+    }
 }

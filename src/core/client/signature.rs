@@ -2,7 +2,9 @@
 //!
 //! In: the names and secrets of a project's apps, the headers, the bytes as they arrived, the time.
 //! Out: yes, or why not. A signature is looked at only where the project has a secret. A request
-//! that somebody plays again within the tolerance is harmless where it has an id: it is a repetition.
+//! that somebody plays again on the same route within the tolerance is harmless where it has an id: it
+//! is a repetition. The SDKs sign neither path nor method: whoever can read a signed call can within
+//! that time take its payment back with the same bytes.
 //! Deliberately absent: `Authorization: HMAC`, which the SDK sends as well and which says nothing.
 //!
 //! Source: reference/payment-apis.md 2.4, Optional signing; row SDK-7.

@@ -94,17 +94,18 @@ impl Carriage {
         self.parts.current().filter(|_| left > 0).unwrap_or_default()
     }
 
-    /// Tells what the request met. `jitter` is in `0.0..=1.0`.
+    /// Tells what the request met, and how many requests to the dataset have failed in a row, this
+    /// one included. `jitter` is in `0.0..=1.0`.
     pub fn met(
         &mut self,
         attempt: Attempt,
         outcome: &Outcome,
-        (waits, tries): (Waits, u32),
+        (waits, dataset_tries): (Waits, u32),
         jitter: f64,
     ) -> Step {
         let request = self.parts.current().unwrap_or_default();
         let own_tries = request.iter().map(|delivery| delivery.tries).max().unwrap_or(0);
-        let tries = tries.max(own_tries.saturating_add(1));
+        let tries = dataset_tries.max(own_tries.saturating_add(1));
         let met = Met { deliveries: request.len(), tries, outcome };
         let next = judge(waits, met, jitter);
         let heard = || match outcome {
@@ -121,8 +122,15 @@ impl Carriage {
                 // A single event that fails may fail for its own sake: it leaves the order, so
                 // that it holds neither the cursor nor, unless another fails too, the dataset.
                 let is_own = request.len() == 1 && outcome.may_be_the_events();
-                step.signal =
-                    if is_own { Signal::Doubt { millis } } else { Signal::Halt { why, millis } };
+                step.signal = match request {
+                    [alone] if is_own => {
+                        let event = alone.seq;
+                        // How often this event failed says nothing about the dataset.
+                        let millis = waits.trouble.wait_millis(dataset_tries, jitter);
+                        Signal::Doubt { event, millis }
+                    }
+                    _ => Signal::Halt { why, millis },
+                };
                 if !is_own {
                     self.parts.again();
                     step.write_down = Some(attempt);
@@ -246,7 +254,7 @@ mod tests {
     fn a_single_event_that_fails_leaves_the_order() {
         let mut carriage = Carriage::new(LIMITS, run(1), false, at(0));
         let step = tell(&mut carriage, &refused(Fault::Unknown));
-        assert_eq!(step.signal, Signal::Doubt { millis: 1_000 });
+        assert_eq!(step.signal, Signal::Doubt { event: 1, millis: 1_000 });
         let carried = carriage.finish();
         assert_eq!(carried.retries, [(1, at(0).plus_millis(1_005), 1)]);
         // What a set-up fault meets stays where it is: it is not the event's.

@@ -25,6 +25,10 @@ const STOP_FROM: u32 = 95;
 /// the rolling hour gives back more than one request needs.
 const BUDGET_MILLIS: u64 = 60_000;
 
+/// Longest stop because of events that failed alone, in milliseconds: each of them waits for itself,
+/// so that little is gained by stopping the others, and much is lost if they were good.
+const DOUBT_MILLIS_MAX: u64 = 10_000;
+
 /// Longest rest of a place after a request because the budget runs low, in milliseconds.
 const REST_MILLIS_MAX: f64 = 60_000.0;
 
@@ -44,9 +48,11 @@ pub enum Signal {
     Accepted,
     /// Meta refused it for an event: the way is good.
     Judged,
-    /// A single event failed, maybe for its own sake. Others are held up only if a second request
-    /// fails before one is answered.
+    /// A single event failed, maybe for its own sake. Others are held up only if another event
+    /// fails before one is answered, and not for long.
     Doubt {
+        /// Its number in the log.
+        event: i64,
         /// How long to wait if it was not.
         millis: u64,
     },
@@ -111,8 +117,8 @@ pub struct Valve {
     halt: Option<Halt>,
     failed_at: i64,
     failures: u32,
-    /// Whether a single event failed and nothing was answered since.
-    doubted: bool,
+    /// The single event that failed, if nothing was answered since.
+    doubted: Option<i64>,
     latency: Latency,
     budget: Budget,
 }
@@ -124,6 +130,15 @@ struct Halt {
 }
 
 impl Halt {
+    /// Whether a request that was sent at this moment, and met this, has shown the reason of this
+    /// stop to be gone: the throttle is over, and what is wrong now is something else. Only a bad
+    /// set-up is not mended by meeting a network that is down.
+    fn is_ended_by(&self, started: i64, why: Why) -> bool {
+        let is_same = self.circuit.why == why;
+        let hides = self.circuit.why == Why::Setup && why == Why::Trouble;
+        started >= self.until && !is_same && !hides
+    }
+
     /// What two stops come to that nothing has ended between them: the graver reason and the later
     /// end. A look at a dataset without a token that times out has not mended the token.
     fn and(self, later: Self) -> Self {
@@ -165,7 +180,7 @@ impl Valve {
             halt,
             failed_at: i64::MIN,
             failures,
-            doubted: false,
+            doubted: None,
             latency: Latency::default(),
             budget: Budget::new(now.steady),
         }
@@ -233,9 +248,10 @@ impl Valve {
         let before = self.circuit().map(|circuit| circuit.why);
         match met.signal {
             Signal::Accepted | Signal::Judged => self.answered(&met),
-            Signal::Doubt { millis } => {
-                if std::mem::replace(&mut self.doubted, true) {
-                    self.halt(&met, Why::Trouble, millis);
+            Signal::Doubt { event, millis } => {
+                // The same event again proves nothing about the others, however often it fails.
+                if *self.doubted.get_or_insert(event) != event {
+                    self.halt(&met, Why::Trouble, millis.min(DOUBT_MILLIS_MAX));
                 }
             }
             Signal::Halt { why, millis } => self.halt(&met, why, millis),
@@ -249,7 +265,7 @@ impl Valve {
             return;
         }
         self.failures = 0;
-        self.doubted = false;
+        self.doubted = None;
         self.halt = None;
         let took = to_float(met.now.steady - met.started);
         if self.latency.is_slow(took) {
@@ -311,6 +327,7 @@ impl Valve {
             },
         };
         self.halt = Some(match self.halt.take() {
+            Some(former) if former.is_ended_by(met.started, why) => new,
             Some(former) => former.and(new),
             None => new,
         });
@@ -456,10 +473,13 @@ mod tests {
     #[test]
     fn one_doubtful_event_holds_up_nobody_and_two_do() {
         let mut valve = Valve::new(4, None, at(0));
-        exchange(&mut valve, 0, met(0, 1, Signal::Doubt { millis: 9_000 }));
-        assert_eq!(valve.circuit(), None);
-        exchange(&mut valve, 2, met(2, 3, Signal::Doubt { millis: 9_000 }));
-        assert_eq!(valve.admit(4, false), Admission::Until(9_003));
+        let doubt = |event| Signal::Doubt { event, millis: 90_000 };
+        for now in 0..9 {
+            exchange(&mut valve, now, met(now, now, doubt(7)));
+            assert_eq!(valve.circuit(), None, "the same event proves nothing about the others");
+        }
+        exchange(&mut valve, 10, met(10, 11, doubt(8)));
+        assert_eq!(valve.admit(12, false), Admission::Until(10_011));
     }
 
     #[test]
@@ -514,6 +534,19 @@ mod tests {
         assert_eq!(valve.admit(40, false), Admission::Until(300_020));
         let mut anew = Valve::new(4, valve.circuit().cloned(), at(50));
         assert_eq!(anew.admit(50, false), Admission::Until(300_020));
+    }
+
+    #[test]
+    fn a_token_that_goes_bad_during_a_throttle_shows_when_the_throttle_is_over() {
+        let mut valve = Valve::new(4, None, at(0));
+        exchange(&mut valve, 0, met(0, 0, halt(Why::Throttled, 60_000)));
+        let turn = exchange(&mut valve, 60_000, met(60_000, 60_100, halt(Why::Setup, 30_000)));
+        assert_eq!((turn.before, turn.after), (Some(Why::Throttled), Some(Why::Setup)));
+        let circuit = valve.circuit().expect("paused");
+        assert_eq!((circuit.since, circuit.until), (at(60_100).wall, at(90_100).wall));
+        // And the other way round: whoever is throttled has been let in.
+        let turn = exchange(&mut valve, 90_100, met(90_100, 90_200, halt(Why::Throttled, 5_000)));
+        assert_eq!((turn.before, turn.after), (Some(Why::Setup), Some(Why::Throttled)));
     }
 
     #[test]
