@@ -106,8 +106,9 @@ async fn serve(arguments: &Arguments) -> Result<Ended, Ended> {
     if is_built_in {
         sign_up_demo_user(&app).await?;
     }
-    announce(arguments, &config, &app, (stand_in, is_built_in))?;
+    // Before anybody is told that the service is ready: whoever is told may stop it at once.
     let (once, twice) = signals().map_err(|error| terminal::failed(&error))?;
+    announce(arguments, &config, &app, (stand_in, is_built_in))?;
     let ran = tokio::select! {
         ran = app.run(once) => ran,
         () = twice => {
