@@ -58,7 +58,7 @@ pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::{Doomed, Removed};
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};
 pub use retention::{Pruned, Stage};
-pub use salvage::{SalvagedTable, salvage};
+pub use salvage::{Salvaged, SalvagedTable, salvage};
 pub use signups::{EnteredSignup, NewSignup};
 pub use sources::Source;
 pub use story::{

@@ -3,8 +3,11 @@
 //! In: the file. Out: a new database of today's schema with every row that can be read, and what
 //! could not. Rows are read in the order of their numbers; where a page is damaged, the next number
 //! behind it that can be read is searched for. A table without numbers is read from both of its
-//! ends. Events whose checksum does not fit are left out. Deliberately absent: reading pages that
+//! ends. Events whose checksum does not fit are left out. An event whose payment is lost is withheld:
+//! it may have been taken back, and no removal would find it. Deliberately absent: reading pages that
 //! the table's own tree no longer leads to; a damaged first page leaves nothing.
+
+mod loose;
 
 use std::path::Path;
 
@@ -12,6 +15,16 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, params_from_iter};
 
 use super::{StoreError, beside, integrity, lock, schema};
+use crate::core::time::Timestamp;
+
+/// What a salvage found.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Salvaged {
+    /// Each table.
+    pub tables: Vec<SalvagedTable>,
+    /// Events that were not delivered and will not be, because their payment is lost.
+    pub withheld: u64,
+}
 
 /// What became of one table.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -33,7 +46,7 @@ pub struct SalvagedTable {
 /// # Errors
 /// [`StoreError::InUse`] while a service runs on it, and [`StoreError`] if nothing can be read or
 /// the new file cannot be written. A file that exists is never written to.
-pub fn salvage(path: &Path, into: &Path) -> Result<Vec<SalvagedTable>, StoreError> {
+pub fn salvage(path: &Path, into: &Path, now: Timestamp) -> Result<Salvaged, StoreError> {
     let exists = || std::io::Error::from(std::io::ErrorKind::AlreadyExists);
     let not_made = |source: std::io::Error| StoreError::Open {
         path: into.to_owned(),
@@ -54,10 +67,13 @@ pub fn salvage(path: &Path, into: &Path) -> Result<Vec<SalvagedTable>, StoreErro
         salvaged.push(Copying::of(&damaged, &transaction, &table)?.run()?);
         transaction.commit()?;
     }
+    let transaction = new.transaction()?;
+    let withheld = loose::tie(&transaction, now)?;
+    transaction.commit()?;
     new.pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(()))?;
     drop(new);
     drop(std::fs::remove_file(beside(into, "lock")));
-    Ok(salvaged)
+    Ok(Salvaged { tables: salvaged, withheld })
 }
 
 fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {

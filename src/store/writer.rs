@@ -69,15 +69,19 @@ pub(super) struct State {
 impl State {
     pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
         let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-        // A pruned log must not give a number twice: cursors and removals remember the highest.
+        // No number is given twice, whatever was pruned or is lost: who refers to it remembers it.
+        // The last delivery stands for all of them; a salvage looks at each.
         let payment = number(
             "SELECT max(coalesce((SELECT max(seq) FROM payments), 0),
                         coalesce((SELECT max(seq) FROM removed_payments), 0),
+                        coalesce((SELECT payment FROM deliveries ORDER BY seq DESC LIMIT 1), 0),
+                        coalesce((SELECT max(payment) FROM former_decisions), 0),
                         coalesce((SELECT number FROM last_numbers WHERE what = 'payment'), 0))",
         )?;
         let delivery = number(
             "SELECT max(coalesce((SELECT max(seq) FROM deliveries), 0),
-                        coalesce((SELECT max(cursor) FROM datasets), 0))",
+                        coalesce((SELECT max(cursor) FROM datasets), 0),
+                        coalesce((SELECT number FROM last_numbers WHERE what = 'delivery'), 0))",
         )?;
         Ok(Self {
             next_payment: payment + 1,

@@ -3,21 +3,33 @@
 use std::path::Path;
 
 use crate::cli::{Ended, Format, setup, terminal};
-use crate::store::{self, SalvagedTable};
+use crate::clock::Clock;
+use crate::core::names::counted;
+use crate::store::{self, Salvaged, SalvagedTable};
 
 /// Salvages, and says what was lost.
 pub(super) fn run(damaged: &Path, into: &Path, format: Format) -> Result<Ended, Ended> {
-    let tables = store::salvage(damaged, into).map_err(|error| terminal::failed(&error))?;
+    let now = Clock::System.now();
+    let salvaged = store::salvage(damaged, into, now).map_err(|error| terminal::failed(&error))?;
+    let Salvaged { tables, withheld } = salvaged;
     let is_whole =
         |table: &SalvagedTable| table.unread.is_empty() && table.changed == 0 && !table.is_cut;
     match format {
         Format::Json => {
-            let document = serde_json::json!({ "file": into, "tables": tables });
+            let document =
+                serde_json::json!({ "file": into, "tables": tables, "withheld": withheld });
             terminal::data(&document.to_string());
         }
         Format::Text => {
             for table in &tables {
                 terminal::data(&told(table));
+            }
+            if withheld > 0 {
+                let events = counted(usize::try_from(withheld).unwrap_or(usize::MAX), "event");
+                terminal::data(&format!(
+                    "{events} withheld: not delivered yet, and the payment is lost, so that nobody \
+                     can tell whether it was taken back"
+                ));
             }
             let (old, new) = (setup::shown(damaged), setup::shown(into));
             let (old, new) = (old.display(), new.display());
@@ -31,9 +43,11 @@ pub(super) fn run(damaged: &Path, into: &Path, format: Format) -> Result<Ended, 
 }
 
 fn told(table: &SalvagedTable) -> String {
-    let mut parts = vec![format!("{} rows", table.rows)];
+    let mut parts = vec![counted(usize::try_from(table.rows).unwrap_or(usize::MAX), "row")];
     for (first, last) in &table.unread {
         parts.push(match *last {
+            i64::MAX if *first == i64::MIN => "nothing could be read".to_owned(),
+            last if *first == i64::MIN => format!("nothing up to number {last}"),
             i64::MAX => format!("nothing from number {first} on"),
             last if last == *first => format!("not number {first}"),
             last => format!("not the numbers {first} to {last}"),

@@ -131,6 +131,47 @@ async fn what_is_not_damaged_is_salvaged_and_nothing_that_was_changed() {
     assert_eq!(again.status.code(), Some(2), "nothing is overwritten: {}", printed(&again));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_refers_to_a_lost_payment_is_not_sent_and_goes_to_no_stranger() {
+    let folder = with_waiting_events().await;
+    let path = database(folder.path());
+    let number = |books: &Connection, sql: &str| {
+        books.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number")
+    };
+    let books = Connection::open(&path).expect("a database");
+    let root = number(&books, "SELECT rootpage FROM sqlite_schema WHERE name = 'payments'");
+    let (events, last) =
+        (number(&books, "SELECT count(*) FROM deliveries"), "SELECT max(seq) FROM payments");
+    let last = number(&books, last);
+    drop(books);
+    let mut bytes = std::fs::read(&path).expect("a database");
+    let at = usize::try_from((root - 1) * 4096).expect("a place");
+    bytes[at..at + 4096].fill(0xff);
+    std::fs::write(&path, bytes).expect("a damaged file");
+
+    let salvaged = run(folder.path(), &["doctor", "--salvage", "new.db"]);
+    assert_eq!(salvaged.status.code(), Some(1), "{}", printed(&salvaged));
+    let says = printed(&salvaged);
+    assert!(says.contains("payments: 0 rows; nothing could be read"), "{says}");
+    assert!(says.contains(&format!("{events} events withheld")), "{says}");
+    let folder_of = path.parent().expect("a folder");
+    for old in ["tillpost.db", "tillpost.db-wal", "tillpost.db-shm", "tillpost.db.damaged"] {
+        let _ = std::fs::remove_file(folder_of.join(old));
+    }
+    std::fs::rename(folder.path().join("new.db"), &path).expect("the new one in its place");
+
+    let mut program = Program::start(folder.path());
+    let load = Load::new();
+    let sums = program.books(&load.http).await;
+    assert_eq!((&sums["withheld"], &sums["pending"]), (&events.into(), &0.into()), "{sums}");
+    assert_eq!(sums["retrying"], 0, "{sums}");
+    load.one(program.api).await;
+    assert_eq!(program.terminate(), Some(0));
+    let books = Connection::open(&path).expect("a database");
+    let newest = number(&books, "SELECT max(seq) FROM payments");
+    assert!(newest > last, "{newest} was given before: the last was {last}");
+}
+
 /// Many deliveries, as the store writes them.
 fn filled(path: &Path) -> BTreeMap<i64, String> {
     let mut books = Connection::open(path).expect("a database");
