@@ -137,6 +137,21 @@ pub struct Met<'m> {
     pub outcome: &'m Outcome,
 }
 
+/// What a dataset stands still for after this outcome, if it does.
+#[must_use]
+pub fn stops_for(outcome: &Outcome) -> Option<Why> {
+    match outcome {
+        Outcome::Accepted { .. } => None,
+        Outcome::Unanswered { .. } => Some(Why::Trouble),
+        Outcome::Refused(refusal) => match refusal.fault {
+            Fault::Transient | Fault::Unknown => Some(Why::Trouble),
+            Fault::Throttled => Some(Why::Throttled),
+            Fault::Setup => Some(Why::Setup),
+            Fault::Event => None,
+        },
+    }
+}
+
 /// The table: what to do after an attempt. `jitter` is in `0.0..=1.0`.
 #[must_use]
 pub fn judge(waits: Waits, met: Met<'_>, jitter: f64) -> Next {

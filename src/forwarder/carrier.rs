@@ -11,7 +11,7 @@ use super::pace::{Pace, Place, moment};
 use super::{Forwarder, LEASE_MILLIS, STORE_PAUSE_MILLIS, Stop};
 use crate::core::batch;
 use crate::core::delivery::{
-    Attempt, Carriage, Carried, Delivery, Heard, Next, Signal, Step, Turn, Why,
+    Attempt, Carriage, Carried, Delivery, Heard, Next, Signal, Step, Turn, Why, stops_for,
 };
 use crate::store::{Lease, Settlement, StoreError};
 use crate::telemetry;
@@ -104,7 +104,7 @@ impl Carrier {
         let attempt = Attempt::of(request, at, now.steady - started, &outcome);
         let (shown, says) = (attempt.shown(), attempt.says.clone());
         let (codes, millis) = ((attempt.code, attempt.subcode), attempt.millis);
-        let tries = self.pace.tries();
+        let tries = self.pace.tries(stops_for(&outcome));
         let waits = self.forwarder.waits;
         let step = carriage.met(attempt, &outcome, (waits, tries), fastrand::f64());
         let Step { next, signal, write_down } = step;

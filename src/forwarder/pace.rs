@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Sending;
-use crate::core::delivery::{Admission, Circuit, Heard, Moment, Turn, Valve};
+use crate::core::delivery::{Admission, Circuit, Heard, Moment, Turn, Valve, Why};
 use crate::store::CircuitChange;
 
 /// The pace of one dataset.
@@ -99,9 +99,9 @@ impl Pace {
         }
     }
 
-    /// How many requests in a row have failed, the next one included.
-    pub(super) fn tries(&self) -> u32 {
-        self.lock().tries()
+    /// How many requests in a row have failed, one that met this included.
+    pub(super) fn tries(&self, why: Option<Why>) -> u32 {
+        self.lock().tries(why)
     }
 
     /// Tells the valve what a request met.

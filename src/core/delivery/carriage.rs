@@ -104,7 +104,10 @@ impl Carriage {
         jitter: f64,
     ) -> Step {
         let request = self.parts.current().unwrap_or_default();
-        let own_tries = request.iter().map(|delivery| delivery.tries).max().unwrap_or(0);
+        // What single events have met before says nothing about a token or a throttle.
+        let is_trouble = super::stops_for(outcome).is_none_or(|why| why == Why::Trouble);
+        let own_tries = request.iter().map(|delivery| delivery.tries).filter(|_| is_trouble);
+        let own_tries = own_tries.max().unwrap_or(0);
         let tries = dataset_tries.max(own_tries.saturating_add(1));
         let met = Met { deliveries: request.len(), tries, outcome };
         let next = judge(waits, met, jitter);

@@ -220,10 +220,16 @@ impl Valve {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
-    /// How many requests in a row have failed, the next one included.
+    /// How many requests in a row have failed, one that met this included. What is graver than what
+    /// the dataset stood still for is counted from its own beginning: the waits of an outage say
+    /// nothing about a bad token.
     #[must_use]
-    pub fn tries(&self) -> u32 {
-        self.failures.saturating_add(1)
+    pub fn tries(&self, why: Option<Why>) -> u32 {
+        if self.is_graver(why) { 1 } else { self.failures.saturating_add(1) }
+    }
+
+    fn is_graver(&self, why: Option<Why>) -> bool {
+        why.zip(self.circuit()).is_some_and(|(why, circuit)| why > circuit.why)
     }
 
     /// Why nothing is sent at the moment, if that is so.
@@ -297,8 +303,12 @@ impl Valve {
 
     /// Requests that were under way when another failed met the same trouble: they count once.
     fn halt(&mut self, met: &Heard<'_>, why: Why, millis: u64) {
-        if met.started >= self.failed_at {
+        if self.is_graver(Some(why)) {
+            self.failures = 1;
+        } else if met.started >= self.failed_at {
             self.failures = self.failures.saturating_add(1);
+        }
+        if met.started >= self.failed_at {
             self.slow_from = (self.places / 2.0).max(1.0);
         }
         self.failed_at = met.now.steady;
@@ -446,7 +456,7 @@ mod tests {
         valve.met(met(10, 21, halt(Why::Trouble, 1_000)));
         valve.met(met(10, 22, halt(Why::Trouble, 500)));
         (0..3).for_each(|_| valve.leave());
-        assert_eq!(valve.tries(), 2);
+        assert_eq!(valve.tries(Some(Why::Trouble)), 2);
         assert_eq!(valve.admit(500, true), Admission::Until(1_021));
         assert!(!valve.is_open(1_020) && valve.is_open(1_021));
         assert_eq!(valve.admit(1_021, true), Admission::Go);
@@ -454,7 +464,7 @@ mod tests {
         let turn = valve.met(met(1_021, 1_030, Signal::Accepted));
         assert_eq!((turn.before, turn.after), (Some(Why::Trouble), None));
         valve.leave();
-        assert_eq!((valve.tries(), valve.circuit()), (1, None));
+        assert_eq!((valve.tries(None), valve.circuit()), (1, None));
     }
 
     #[test]
@@ -559,6 +569,22 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_does_not_count_for_the_bad_token_behind_it() {
+        let mut valve = Valve::new(4, None, at(0));
+        for now in (0..6).map(|round| round * 1_000) {
+            exchange(&mut valve, now, met(now, now, halt(Why::Trouble, 1_000)));
+        }
+        assert_eq!(valve.tries(Some(Why::Trouble)), 7);
+        assert_eq!(valve.tries(Some(Why::Setup)), 1);
+        exchange(&mut valve, 6_000, met(6_000, 6_000, halt(Why::Setup, 60_000)));
+        assert_eq!(valve.tries(Some(Why::Setup)), 2);
+        // A look that times out is a look all the same.
+        exchange(&mut valve, 66_000, met(66_000, 66_000, halt(Why::Trouble, 1_000)));
+        assert_eq!(valve.tries(Some(Why::Setup)), 3);
+        assert_eq!(valve.circuit().map(|circuit| circuit.failures), Some(2));
+    }
+
+    #[test]
     fn a_restart_keeps_what_meta_asked_for() {
         let circuit = |why, until| Circuit {
             why,
@@ -581,7 +607,7 @@ mod tests {
             let mut valve = Valve::new(4, Some(circuit(why, until)), at(0));
             assert_eq!(valve.admit(0, false), expected, "{why} {until}");
             assert_eq!(valve.circuit().map(|circuit| circuit.why), Some(why));
-            assert_eq!(valve.tries(), 4);
+            assert_eq!(valve.tries(Some(why)), 4);
         }
     }
 

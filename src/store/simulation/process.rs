@@ -9,7 +9,7 @@ use super::super::{StoreError, settle};
 use super::world::World;
 use super::{Breach, DATASET, IN_FLIGHT, LEASE_MILLIS, LIMITS, Sabotage};
 use crate::core::delivery::{
-    Admission, Attempt, Carriage, Carried, Circuit, Delivery, Heard, Valve, Waits,
+    Admission, Attempt, Carriage, Carried, Circuit, Delivery, Heard, Valve, Waits, stops_for,
 };
 use crate::core::meta::answer::{Outcome, Refusal};
 use crate::core::meta::usage::Usage;
@@ -201,7 +201,7 @@ impl World {
             refusal.regain_millis = None;
             waits.throttle.longest_millis = 10;
         }
-        let tries = held.valve.tries();
+        let tries = held.valve.tries(stops_for(&heard_outcome));
         let step = carriage.met(attempt, &heard_outcome, (waits, tries), jitter);
         let heard = Heard {
             started,
