@@ -20,7 +20,7 @@ use secrecy::SecretString;
 
 pub use outline::{Outline, OutlinedProject, outline};
 pub use read::mapping_file::{compiled, feed_stamp, mapping_file};
-pub use read::secret::secret_in;
+pub use read::secret::{is_not_set, secret_in};
 pub use schema::schema;
 pub use world::{FeedStamp, Onlooker, System, World};
 

@@ -95,6 +95,47 @@ fn a_short_file_is_completed_with_defaults() {
     assert_eq!(dataset.sending, Sending::default());
 }
 
+/// The same for somebody who only looks.
+#[derive(Debug)]
+struct Looking(Made);
+
+impl World for Looking {
+    fn file(&self, path: &Path) -> io::Result<String> {
+        self.0.file(path)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.variable(name)
+    }
+
+    fn needs_secrets(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn an_alarms_address_is_looked_at_wherever_it_is_found() {
+    let text = |name: &str| {
+        let alerts = format!("[alerts]\nwebhook = {{ env = \"{name}\" }}\n");
+        Made(format!("{PROJECT}{DATASET}{alerts}"))
+    };
+    let path = Path::new("/etc/tillpost.toml");
+    let codes = |report: Report| -> Vec<Code> {
+        report.files[0].findings.iter().map(|finding| finding.code).collect()
+    };
+    // "canary-key" is no address at all.
+    for (name, serving, looking) in [
+        ("KEY", vec![Code::ConfigRange], vec![Code::ConfigRange]),
+        ("NOWHERE", vec![Code::ConfigSecret], vec![Code::ConfigSecret]),
+    ] {
+        assert_eq!(codes(load(path, &text(name)).1), serving, "{name}");
+        assert_eq!(codes(load(path, &Looking(text(name))).1), looking, "{name}");
+    }
+    let (config, _) = load(path, &Looking(text("NOWHERE")));
+    let webhook = config.expect("a configuration").alerts.expect("an address");
+    assert!(is_not_set(&webhook));
+}
+
 #[test]
 fn secrets_of_webhooks_are_kept_by_provider() {
     let one = r#"webhooks = { stripe = { env = "KEY2" } }"#;

@@ -16,6 +16,15 @@ use crate::core::toml_reader::Table;
 /// Longest secret. Ours: a token of Meta's has some 200 characters.
 const SECRET_CHARS_MAX: usize = 4_096;
 
+/// What stands in for a secret that was not found, where somebody only looks.
+const NOT_SET: &str = "not set: ";
+
+/// Whether this stands in for a secret that was not found. No secret of Meta's has blanks.
+#[must_use]
+pub fn is_not_set(secret: &SecretString) -> bool {
+    secret.expose_secret().starts_with(NOT_SET)
+}
+
 impl Reader<'_> {
     /// One secret or a list of them, each `{ env = … }` or `{ file = … }`. `None` if the key is
     /// absent or an empty list; secrets that cannot be found are findings.
@@ -93,7 +102,7 @@ impl Reader<'_> {
         }
         self.findings.push(finding.weighing(Severity::Warning));
         // Nobody sends it anywhere. It differs from every other, as real ones do.
-        Some(SecretString::from(format!("not set: {key} at {}", value.span().start)))
+        Some(SecretString::from(format!("{NOT_SET}{key} at {}", value.span().start)))
     }
 }
 
