@@ -251,7 +251,7 @@ fn text(report: &Report<'_>, path: &Path, rewriting: &[usize]) -> String {
         lines.push(format!("\npayments with a price that differs from the catalogue: {payments}"));
         for PriceDifference { payment_id, says } in first {
             let name = payment_id.as_deref().unwrap_or("(without payment_id)");
-            lines.push(format!("  {name}: {says}"));
+            lines.push(terminal::escaped(&format!("  {name}: {says}")).into_owned());
         }
     }
     lines.join("\n")
@@ -287,7 +287,8 @@ fn of_dataset(dataset: &str, rate: &RateReport, rewriting: &[usize]) -> Vec<Stri
             (None, Some(help)) => format!(": {help}"),
             (None, None) => String::new(),
         };
-        lines.push(format!("    {:>6} × `{}`{meant}", missed.times, missed.id));
+        let line = format!("    {:>6} × `{}`{meant}", missed.times, missed.id);
+        lines.push(terminal::escaped(&line).into_owned());
     }
     if !mends.is_empty() {
         let one = if mends.len() > 1 { "one of these lines" } else { "a line" };

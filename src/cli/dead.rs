@@ -96,7 +96,7 @@ fn table(letters: &[DeadLetter]) -> String {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    terminal::lined(&rows.iter().map(line).collect::<Vec<_>>())
 }
 
 /// `refused 100/2804011`, `too_old`.
@@ -113,7 +113,10 @@ fn show(arguments: &ShowArguments) -> Result<Ended, Ended> {
     let found = store::letter_of(&config.store, arguments.id);
     let found = found.map_err(|error| terminal::failed(&error))?;
     let Some(found) = found else {
-        terminal::say(&format!("there is no dead letter {}, and none is remembered", arguments.id));
+        terminal::say(&format!(
+            "there is no dead letter {}; if there was one, its payment was removed or pruned",
+            arguments.id
+        ));
         return Ok(Ended::WithErrors);
     };
     let letter = DeadLetter::told(found, Clock::System.now());
@@ -156,7 +159,7 @@ fn told(letter: &DeadLetter) -> String {
         ));
     }
     lines.push(format!("  next: {}", letter.next_step));
-    lines.join("\n")
+    terminal::lined(&lines)
 }
 
 fn end(arguments: &EndArguments, because: Option<&str>, ending: &Ending) -> Result<Ended, Ended> {

@@ -113,11 +113,13 @@ fn text(run: &DryRun, body: &Body) -> String {
         None => {
             let id = run.payment_id.as_deref().map(|id| format!(", payment_id {id}"));
             let (place, id) = (&body.place, id.unwrap_or_default());
-            lines.push(format!("{place}{id}: refused, nothing would be recorded"));
+            let line = format!("{place}{id}: refused, nothing would be recorded");
+            lines.push(terminal::escaped(&line).into_owned());
         }
         Some((decision, way)) => {
             let because = decision.because.as_deref().map(|why| format!(": {why}"));
-            lines.push(format!("{name}: {}{}", decision.verdict, because.unwrap_or_default()));
+            let line = format!("{name}: {}{}", decision.verdict, because.unwrap_or_default());
+            lines.push(terminal::escaped(&line).into_owned());
             lines.extend(way.rules.iter().map(tried));
             lines.extend(decision.events.iter().flat_map(|event| event_lines(event, way)));
         }
@@ -129,9 +131,12 @@ fn text(run: &DryRun, body: &Body) -> String {
 
 fn event_lines(event: &FrozenEvent, way: &Way) -> Vec<String> {
     let FrozenEvent { event_name, event_id, dataset, body, .. } = event;
-    let mut lines = vec![format!("  {event_name} {} to {dataset}", event_id.as_str())];
+    let head = format!("  {event_name} {} to {dataset}", event_id.as_str());
+    let mut lines = vec![terminal::escaped(&head).into_owned()];
     let pretty = json::read(body.as_bytes()).map(|event| json::pretty(&event));
     let pretty = pretty.unwrap_or_else(|_| body.clone());
+    // The margin has colours of ours, so that each line is looked at before.
+    let pretty = terminal::lined(&pretty.lines().map(str::to_owned).collect::<Vec<_>>());
     let noted = margin::noted(&pretty, &way.from).into_iter();
     lines.extend(noted.map(|line| format!("    {line}")));
     lines

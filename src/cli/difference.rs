@@ -56,11 +56,13 @@ fn json(line: &Line<'_>) {
 }
 
 fn payment(name: &str, changes: &[Change]) {
-    terminal::data(name);
+    terminal::data(&terminal::escaped(name));
     let width = changes.iter().map(|change| change.field.chars().count()).max().unwrap_or(0);
     for Change { field, before, after } in changes {
         let value = |value: &Option<String>| {
-            value.as_deref().map_or_else(|| "nothing".to_owned(), shortened)
+            value
+                .as_deref()
+                .map_or_else(|| "nothing".to_owned(), |value| shortened(&terminal::escaped(value)))
         };
         terminal::data(&format!("  {field:<width$}  {} → {}", value(before), value(after)));
     }

@@ -159,7 +159,7 @@ fn chunk(reader: &mut impl std::io::BufRead) -> std::io::Result<(Vec<u8>, usize)
 async fn hand_over(door: &Door, chunk: Vec<u8>, project: Option<&str>) -> Result<Vec<Line>, Ended> {
     let text = match door {
         Door::Here(desk) => {
-            let project = import::project(&desk.projects, project)
+            let project = import::project(&desk.projects, project, "--project")
                 .map_err(|says| terminal::misused(&says))?;
             let lines: Vec<&[u8]> = import::lines(&chunk).collect();
             let lines = import::lines_in(&desk.intake, project, &lines).await;

@@ -176,7 +176,8 @@ async fn page(door: &Door, arguments: &Arguments, after: i64) -> Result<String, 
         }
         Door::Here(desk) => {
             let project = arguments.project.as_deref();
-            let project = project.map(|name| import::project(&desk.projects, Some(name)));
+            let project =
+                project.map(|name| import::project(&desk.projects, Some(name), "--project"));
             let replay = Replay {
                 project: project.transpose().map_err(|says| terminal::misused(&says))?,
                 verdict: arguments.verdict.as_deref().and_then(Verdict::read),
@@ -228,7 +229,8 @@ impl Tally {
             (false, false) => "not sent: it was removed or sent by another replay meanwhile",
         };
         let Row { r#type, received_at, now, .. } = row;
-        terminal::data(&format!("{received_at}  {type} {id}: {}  {fate}", now.shown()));
+        let line = format!("{received_at}  {type} {id}: {}  {fate}", now.shown());
+        terminal::data(&terminal::escaped(&line));
     }
 
     fn print(&self, dry_run: bool) {

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{ConfigArgument, Ended, Format, setup, terminal};
 use crate::clock::Clock;
 use crate::config::Onlooker;
+use crate::core::delivery::{Circuit, Why};
 use crate::core::json;
 use crate::core::meta::answer::Fault;
 use crate::store::{
@@ -68,14 +69,16 @@ fn stories(arguments: &Arguments) -> Result<Ended, Ended> {
         let document = serde_json::json!({ "payments": stories });
         terminal::data(&document.to_string());
     } else {
+        // Which datasets stand still is asked for their reasons alone: the story is told without.
+        let stopped = store::stopped_of(&config.store).unwrap_or_default();
         for story in &stories {
-            terminal::data(&told(story));
+            terminal::data(&told(story, &stopped));
         }
     }
     if stories.is_empty() {
         let id = &arguments.id;
         let says = format!(
-            "no payment and no event with the id `{id}` is known: it never arrived here, or was refused with a 4xx"
+            "no payment and no event with the id `{id}` is known: it never arrived here, was refused with a 4xx, or was removed or pruned"
         );
         terminal::say(&says);
         return Ok(Ended::WithErrors);
@@ -83,7 +86,7 @@ fn stories(arguments: &Arguments) -> Result<Ended, Ended> {
     Ok(Ended::Well)
 }
 
-fn told(story: &PaymentStory) -> String {
+fn told(story: &PaymentStory, stopped: &[(String, Circuit)]) -> String {
     let payment_id = story.payment_id.as_deref().unwrap_or("a payment without an id");
     let mut lines =
         vec![format!("{payment_id} ({}) of project {}", story.payment_type, story.project)];
@@ -106,8 +109,8 @@ fn told(story: &PaymentStory) -> String {
         lines.push(format!("  {}  decided anew by a replay", former.until));
     }
     lines.extend(decision(story.decision.as_deref()));
-    lines.extend(story.deliveries.iter().flat_map(delivery));
-    lines.join("\n")
+    lines.extend(story.deliveries.iter().flat_map(|story| delivery(story, stopped)));
+    terminal::lined(&lines)
 }
 
 /// Amount and currency, status, user; the amount digit by digit as it was sent.
@@ -143,7 +146,7 @@ fn decision(decision: Option<&RawValue>) -> Vec<String> {
     lines
 }
 
-fn delivery(story: &DeliveryStory) -> Vec<String> {
+fn delivery(story: &DeliveryStory, stopped: &[(String, Circuit)]) -> Vec<String> {
     let dataset = &story.dataset;
     let attempts = story.attempts.iter().map(|attempt| (attempt.at, attempted(dataset, attempt)));
     let ended = story.ended.iter().map(|letter| (letter.ended_at, ended(dataset, letter)));
@@ -164,7 +167,25 @@ fn delivery(story: &DeliveryStory) -> Vec<String> {
             format!("  {dataset}: will be sent again{due}")
         }
     });
+    if matches!(story.fate, Fate::Pending | Fate::Retrying) {
+        lines.extend(waits_because(dataset, stopped));
+    }
     lines
+}
+
+/// Why an event waits that could be on its way: its dataset stands still.
+fn waits_because(dataset: &str, stopped: &[(String, Circuit)]) -> Option<String> {
+    let (_, circuit) = stopped.iter().find(|(name, _)| name == dataset)?;
+    let Circuit { why, since, until, .. } = circuit;
+    let state = match why {
+        Why::Setup => "is paused",
+        Why::Throttled => "is throttled",
+        Why::Trouble | Why::Budget => "waits",
+    };
+    let (what, help) = (circuit.what(), circuit.help());
+    Some(format!(
+        "    because {dataset} {state} since {since}, and until {until} at least: {what}; help: {help}"
+    ))
 }
 
 /// What a person decided about a dead letter.
@@ -210,4 +231,66 @@ fn met(outcome: &str) -> &str {
 
 fn parsed(text: Option<&RawValue>) -> Option<Value> {
     serde_json::from_str(text?.get()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::time::Timestamp;
+
+    fn story(user_id: &str, fate: Fate) -> PaymentStory {
+        let capture = serde_json::json!({ "amount": "5", "status": "ok", "user_id": user_id });
+        PaymentStory {
+            project: "shop".into(),
+            payment_id: Some("P\u{202e}1".into()),
+            state: PaymentState::Recorded,
+            payment_type: "DEFAULT".into(),
+            received_at: Timestamp::from_seconds(0),
+            until: None,
+            capture: RawValue::from_string(capture.to_string()).ok(),
+            decision: None,
+            former: Vec::new(),
+            deliveries: vec![DeliveryStory {
+                dataset: "storefront".into(),
+                fate,
+                because: None,
+                due_at: None,
+                attempts: Vec::new(),
+                ended: Vec::new(),
+            }],
+        }
+    }
+
+    #[test]
+    fn no_senders_text_makes_a_line_of_its_own() {
+        let told = told(&story("u\n  storefront: delivered\u{1b}[2J", Fate::Pending), &[]);
+        assert_eq!(told.lines().count(), 3, "{told}");
+        assert!(told.contains("user u\\n  storefront: delivered\\u{1b}[2J"), "{told}");
+        assert!(told.starts_with("P\\u{202e}1 (DEFAULT)"), "{told}");
+    }
+
+    #[test]
+    fn a_waiting_event_says_why_its_dataset_stands_still() {
+        let circuit = Circuit {
+            why: Why::Setup,
+            since: Timestamp::from_seconds(60),
+            until: Timestamp::from_seconds(120),
+            failures: 1,
+            code: Some(190),
+            subcode: None,
+            says: String::new(),
+        };
+        let stopped = [("storefront".to_owned(), circuit)];
+        for (fate, is_told) in [
+            (Fate::Pending, true),
+            (Fate::Retrying, true),
+            (Fate::Delivered, false),
+            (Fate::Dead, false),
+        ] {
+            let told = told(&story("u", fate), &stopped);
+            assert_eq!(told.contains("the access token is not good any more"), is_told, "{told}");
+        }
+        let told = told(&story("u", Fate::Pending), &[]);
+        assert!(!told.contains("because"), "{told}");
+    }
 }

@@ -136,7 +136,7 @@ fn for_project(
 ) -> Result<(&Project, Bytes), Box<Response>> {
     let query = query.map_err(|_| answer::plain(StatusCode::BAD_REQUEST, UNREADABLE))?;
     let body = body.map_err(|rejection| answer::unread(&rejection, IMPORT_BYTES_MAX))?;
-    let project = import::project(&api.shared.projects, query.project.as_deref());
+    let project = import::project(&api.shared.projects, query.project.as_deref(), "?project=");
     let project = project.map_err(|says| answer::plain(StatusCode::BAD_REQUEST, &says))?;
     Ok((project, body))
 }
@@ -229,7 +229,8 @@ pub(super) fn question<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 
 fn asked<'p>(api: &'p Api, body: &ReplayBody) -> Result<Replay<'p>, String> {
     let project = body.project.as_deref();
-    let project = project.map(|name| import::project(&api.shared.projects, Some(name)));
+    let project =
+        project.map(|name| import::project(&api.shared.projects, Some(name), "`project`"));
     let time = |key: &str, text: &Option<String>| {
         let read = text.as_deref().map(Timestamp::read).transpose();
         read.map_err(|reason| format!("`{key}` {reason}"))

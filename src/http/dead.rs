@@ -56,7 +56,9 @@ pub(super) async fn show(
     match api.shared.intake.dead_letter(id).await {
         Ok(Some(letter)) => answer::json(StatusCode::OK, &letter),
         Ok(None) => {
-            let says = format!("there is no dead letter {id}, and none is remembered");
+            let says = format!(
+                "there is no dead letter {id}; if there was one, its payment was removed or pruned"
+            );
             answer::plain(StatusCode::NOT_FOUND, &says)
         }
         Err(_) => answer::unavailable("The store does not answer."),

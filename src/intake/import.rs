@@ -61,15 +61,19 @@ pub fn lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
     file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
 }
 
-/// The project of this name, or the only one.
+/// The project of this name, or the only one. `how` is how the caller names one.
 ///
 /// # Errors
 /// A sentence that says which there are.
-pub fn project<'p>(projects: &'p [Project], name: Option<&str>) -> Result<&'p Project, String> {
+pub fn project<'p>(
+    projects: &'p [Project],
+    name: Option<&str>,
+    how: &str,
+) -> Result<&'p Project, String> {
     let names = || one_of(projects.iter().map(|project| project.name.as_str()));
     match (name, projects) {
         (None, [only]) => Ok(only),
-        (None, _) => Err(format!("name the project with --project: {}", names())),
+        (None, _) => Err(format!("name the project with {how}: {}", names())),
         (Some(name), _) => projects
             .iter()
             .find(|project| project.name == name)
