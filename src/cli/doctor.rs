@@ -107,14 +107,18 @@ fn examine(arguments: &Arguments) -> Result<Ended, Ended> {
         (config, lines)
     };
     let runtime = setup::runtime()?;
-    let lines = runtime.block_on(lines(first, &config, arguments));
+    let lines = runtime.block_on(lines(first, (&config, is_built_in), arguments));
     print(arguments.format, &lines);
     let worst = lines.iter().map(|line| line.state).max();
     Ok(if worst == Some(State::Error) { Ended::WithErrors } else { Ended::Well })
 }
 
 /// Every check, in the order in which a person would mend.
-async fn lines(first: Vec<Line>, config: &Config, arguments: &Arguments) -> Vec<Line> {
+async fn lines(
+    first: Vec<Line>,
+    (config, is_built_in): (&Config, bool),
+    arguments: &Arguments,
+) -> Vec<Line> {
     let clock = Clock::System;
     let mut lines = first;
     lines.extend(checks::store(config, arguments.full, clock.now()));
@@ -123,7 +127,7 @@ async fn lines(first: Vec<Line>, config: &Config, arguments: &Arguments) -> Vec<
     if arguments.offline {
         lines.push(Line::ok("meta", "not asked, as wished"));
     } else {
-        lines.extend(checks::datasets(config, &clock).await);
+        lines.extend(checks::datasets(config, &clock, is_built_in).await);
     }
     lines
 }
@@ -145,5 +149,6 @@ fn drawn(line: &Line) -> String {
         State::Error => "\u{1b}[1;31merror  \u{1b}[0m",
     };
     let help = line.help.as_ref().map(|help| format!("\n         help: {help}"));
-    format!("{word}  {}: {}{}", line.check, line.says, help.unwrap_or_default())
+    let says = terminal::escaped(&line.says);
+    format!("{word}  {}: {says}{}", line.check, help.unwrap_or_default())
 }

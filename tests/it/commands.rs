@@ -842,3 +842,27 @@ fn junit_shows_passed_failed_and_broken_files() {
     assert_eq!(shipped.code, Some(0), "{}", shipped.data);
     assert!(!shipped.data.contains("<failure") && shipped.data.contains("classname=\"mappings/"));
 }
+
+#[test]
+fn the_doctor_asks_nobody_with_a_token_that_it_has_not_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    crate::program::Program::configure(folder.path(), ([127, 0, 0, 1], 9).into());
+    let mut doctor = command(folder.path());
+    let looked = doctor.args(["doctor"]).env_remove("META_ACCESS_TOKEN").output().expect("a look");
+    let says = String::from_utf8(looked.stdout).expect("UTF-8");
+    assert!(says.contains("warning  dataset storefront: not asked: its token"), "{says}");
+    assert!(!says.contains("Meta refuses"), "{says}");
+}
+
+#[test]
+fn the_doctor_of_a_fresh_folder_misses_a_sandbox_and_no_network() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let looked = printed(folder.path(), &["doctor"], "");
+    let line = looked.data.lines().find(|line| line.contains("  dataset ")).expect("a dataset");
+    // Somebody may have a sandbox running on this machine.
+    assert!(
+        (line.starts_with("warning") && line.contains("no sandbox runs at "))
+            || line.starts_with("ok"),
+        "{line}"
+    );
+}

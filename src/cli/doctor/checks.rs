@@ -8,11 +8,12 @@ use jiff::fmt::rfc2822;
 use super::Line;
 use crate::app;
 use crate::clock::Clock;
-use crate::config::{Config, Dataset, Report};
+use crate::config::{self, Config, Dataset, Report};
 use crate::core::delivery::Circuit;
 use crate::core::finding::Severity;
 use crate::core::mapping::DatasetName;
 use crate::core::meta::answer::{Fault, Outcome, Refusal};
+use crate::core::names::counted;
 use crate::core::time::Timestamp;
 use crate::store::{self, Checkup};
 
@@ -31,7 +32,7 @@ const MIB: u64 = 1024 * 1024;
 
 /// The configuration and the mapping files that it names; secrets are part of it.
 pub(super) fn configuration(report: &Report) -> Vec<Line> {
-    let line = |(number, file): (usize, &crate::config::FileReport)| {
+    let line = |(number, file): (usize, &config::FileReport)| {
         let check = if number == 0 { "configuration" } else { "mapping" };
         let path = file.path.display();
         let count = |severity| file.findings.iter().filter(|f| f.severity == severity).count();
@@ -39,11 +40,17 @@ pub(super) fn configuration(report: &Report) -> Vec<Line> {
         let help = format!("`tillpost check {path}` shows each with its place");
         match (errors, warnings) {
             (0, 0) => Line::ok(check, format!("{path} has nothing to mend")),
-            (0, warnings) => Line::warning(check, format!("{path}: {warnings} warnings"), &help),
+            (0, warnings) => {
+                Line::warning(check, format!("{path}: {}", counted(warnings, "warning")), &help)
+            }
             (errors, _) => {
                 let first = file.findings.iter().find(|f| f.severity == Severity::Error);
                 let says = first.map(|finding| finding.says.as_str()).unwrap_or_default();
-                Line::error(check, format!("{path}: {errors} errors, the first: {says}"), &help)
+                Line::error(
+                    check,
+                    format!("{path}: {}, the first: {says}", counted(errors, "error")),
+                    &help,
+                )
             }
         }
     };
@@ -109,8 +116,10 @@ fn backlog(checkup: &Checkup, now: Timestamp) -> Vec<Line> {
     let Some(books) = checkup.books else { return Vec::new() };
     let mut lines = Vec::new();
     let waits = checkup.oldest_pending.map(|since| now.millis() - since.millis());
-    let says =
-        format!("{} events wait for their turn, {} for another try", books.pending, books.retrying);
+    let says = match books.pending {
+        1 => format!("1 event waits for its turn, {} for another try", books.retrying),
+        many => format!("{many} events wait for their turn, {} for another try", books.retrying),
+    };
     lines.push(match waits {
         Some(millis) if millis > WAIT_MILLIS_MAX => {
             let says = format!("{says}; the oldest for {} hours", millis / 3_600_000);
@@ -124,7 +133,11 @@ fn backlog(checkup: &Checkup, now: Timestamp) -> Vec<Line> {
         0 => Line::ok("dead letters", "none"),
         dead => {
             let help = "`tillpost dead list` tells what Meta said of each, and what to do";
-            Line::warning("dead letters", format!("{dead} events need a person"), help)
+            let says = match dead {
+                1 => "1 event needs a person".to_owned(),
+                many => format!("{many} events need a person"),
+            };
+            Line::warning("dead letters", says, help)
         }
     });
     lines
@@ -205,13 +218,24 @@ pub(super) async fn addresses(config: &Config) -> Vec<Line> {
     lines
 }
 
-/// The token of each dataset, and our clock beside Meta's.
-pub(super) async fn datasets(config: &Config, clock: &Clock) -> Vec<Line> {
+/// The token of each dataset, and our clock beside Meta's. A sandbox, which the built-in
+/// configuration is for, need not run.
+pub(super) async fn datasets(config: &Config, clock: &Clock, is_built_in: bool) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut is_timed = false;
     for (name, dataset) in &config.datasets {
         let check = format!("dataset {name}");
+        if config::is_not_set(&dataset.access_token) {
+            let says = "not asked: its token is not found from here";
+            let help = "run the doctor with the environment and as the user of the service";
+            lines.push(Line::warning(check, says, help));
+            continue;
+        }
         match app::look_at(dataset).await {
+            Ok(looked) if is_built_in && matches!(looked.outcome, Outcome::Unanswered { .. }) => {
+                let says = format!("no sandbox runs at {}", dataset.endpoint);
+                lines.push(Line::warning(check, says, "`tillpost serve --sandbox` starts one"));
+            }
             Ok(looked) => {
                 lines.push(opened(check, (name, dataset), &looked.outcome));
                 if let Some(line) =
