@@ -167,7 +167,7 @@ fn mappings(registry: &mut Registry, projects: &[Project]) {
         }
     }
     registry.register("mapping", "The version of the mapping file that is in force", info);
-    registry.register("mapping_since_seconds", "Since when, in Unix seconds", since);
+    registry.register("mapping_since_timestamp_seconds", "Since when, in Unix seconds", since);
     let help = "1 while the mapping file has errors and an older version stays in force";
     registry.register("mapping_refused", help, refused);
     let help = "Changed mapping files since the start: taken, or refused for errors";
