@@ -312,6 +312,9 @@ impl Asked {
             (Ending::Drop { .. }, Some(text)) if text.chars().nth(BECAUSE_CHARS_MAX).is_some() => {
                 faults.push(format!("`because` is longer than {BECAUSE_CHARS_MAX} characters"));
             }
+            (Ending::Drop { .. }, None) if self.all && !self.dry_run => {
+                faults.push("a drop of `all` needs `because`: why, for whoever looks later".into());
+            }
             (Ending::Retry, None) | (Ending::Drop { .. }, Some(_) | None) => {}
         }
         faults
@@ -391,6 +394,9 @@ mod tests {
             (Asked::default(), retry(), Some("say which letters")),
             (Asked { limit: Some(5), ..Asked::default() }, drop(), Some("say which letters")),
             (Asked { all: true, ..Asked::default() }, retry(), None),
+            (Asked { all: true, ..Asked::default() }, drop(), Some("needs `because`")),
+            (Asked { all: true, dry_run: true, ..Asked::default() }, drop(), None),
+            (Asked { all: true, because: Some("x".into()), ..Asked::default() }, drop(), None),
             (Asked { ids: vec![1], ..Asked::default() }, drop(), None),
             (by_code(), retry(), None),
             (Asked { all: true, ..by_code() }, retry(), Some("exclude each other")),

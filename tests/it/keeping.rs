@@ -77,7 +77,8 @@ async fn a_dead_letter_keeps_them_until_it_is_dropped_and_a_blocked_event_for_a_
     engine.drain().await;
     assert!(!forgotten_within(&engine, 30).await, "a retry sends the same bytes");
     engine.faults(r#"{"faults":[]}"#);
-    let dropped = engine.admin_post("/admin/v1/dead-letters/drop", br#"{"all":true}"#.to_vec());
+    let all = br#"{"all":true,"because":"a test"}"#.to_vec();
+    let dropped = engine.admin_post("/admin/v1/dead-letters/drop", all);
     assert_eq!(dropped.await.status, 200);
     assert!(forgotten_within(&engine, 30).await, "nobody can send it any more");
 

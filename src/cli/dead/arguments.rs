@@ -86,7 +86,7 @@ Examples:
   tillpost dead drop 17 --because \"a test payment\"
   tillpost dead drop --reason too_old")]
 pub(super) struct DropArguments {
-    /// Why, for whoever looks later.
+    /// Why, for whoever looks later. --all requires it.
     #[arg(long, value_name = "TEXT")]
     pub(super) because: Option<String>,
 

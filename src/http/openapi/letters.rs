@@ -53,7 +53,7 @@ fn asked(name: &str) -> Schema {
             .says("True: every one. It must be said, so that nobody means it by saying nothing."),
         "because" => Schema::text()
             .with("maxLength", BECAUSE_CHARS_MAX)
-            .says("Why they are dropped, for whoever looks later."),
+            .says("Why they are dropped, for whoever looks later. `all` requires it."),
         "dry_run" => Schema::flag()
             .default(false)
             .says("True: say what would become of each, and change nothing."),
@@ -139,7 +139,7 @@ fn show() -> Operation {
         .answers(bad("That is no number."))
         .answers(Answer::new(
             404,
-            "There is no such letter, and none is remembered.",
+            "There is no such letter; if there was one, its payment was removed or pruned.",
             failure(Family::Admin, 404),
         ))
         .call(refused(Call::new("The letter of a purchase", 200, "").with("id", "1")))
