@@ -173,3 +173,16 @@ fn unserved(refused: Refused) -> Result<Imported, StoreError> {
         Refused::Store(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_names_no_project_is_told_how_the_door_takes_one() {
+        for how in ["--project", "?project="] {
+            let says = project(&[], None, how).err().unwrap_or_default();
+            assert!(says.contains(&format!("with {how}:")), "{says}");
+        }
+    }
+}
