@@ -205,11 +205,13 @@ impl Tally {
             let is_refused = line.outcome == LineOutcome::Refused.as_str();
             let why = line.findings.first().map(|why| format!("{} [{}]", why.says, why.code));
             if is_refused && *count <= SHOWN_MAX {
-                terminal::say(&format!("line {number} is refused: {}", why.unwrap_or_default()));
+                let line = format!("line {number} is refused: {}", why.unwrap_or_default());
+                terminal::say(&terminal::escaped(&line));
             } else if let (false, Some(why)) = (is_refused, why) {
                 self.remarks += 1;
                 if self.remarks <= REMARKS_MAX {
-                    terminal::say(&format!("line {number}: {why}"));
+                    let line = format!("line {number}: {why}");
+                    terminal::say(&terminal::escaped(&line));
                 }
             }
         }
