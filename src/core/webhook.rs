@@ -64,6 +64,8 @@ pub struct Capture {
     pub payment_id: String,
     /// Its type.
     pub payment_type: PaymentType,
+    /// Another id of it, by which a refund may name it.
+    pub alias: Option<String>,
     /// The body of `capture-payment` that says the same. Personal fields are in the clear here;
     /// whoever reads it hashes them.
     pub body: String,

@@ -46,7 +46,12 @@ impl Intake {
     /// [`StoreError`]: nothing was promised, and the provider should try again.
     pub async fn hear(&self, project: &Project, meaning: Meaning) -> Result<Heard, StoreError> {
         match meaning {
-            Meaning::Capture(capture) => self.told(project, capture.body.as_bytes()).await,
+            Meaning::Capture(capture) => {
+                if let Some(alias) = capture.alias {
+                    self.store.note_alias(project.key, (alias, capture.payment_id)).await?;
+                }
+                self.told(project, capture.body.as_bytes()).await
+            }
             Meaning::Alias { alias, payment_id } => {
                 self.store.note_alias(project.key, (alias, payment_id)).await?;
                 Ok(Heard::Noted)

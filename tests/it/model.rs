@@ -575,6 +575,7 @@ async fn make(desk: &Desk, dataset: DatasetKey, now: Timestamp, call: &Call) -> 
         }
         Call::Told { key, user, amount } => {
             let told = Capture {
+                alias: None,
                 payment_id: key.1.to_owned(),
                 payment_type: PaymentType::read(key.0).expect("a type"),
                 body: body(*key, user, *amount),

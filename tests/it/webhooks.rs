@@ -254,6 +254,21 @@ async fn a_refund_that_names_no_invoice_finds_it_by_what_paid_it() {
 }
 
 #[tokio::test]
+async fn a_refund_finds_a_checkout_that_has_an_id_of_the_merchants() {
+    let engine = plan().start().await;
+    engine.sign_up("666").await;
+    let mut session = checkout("666", "pi_1");
+    session["metadata"]["transaction_id"] = json!("ORDER-1");
+    stripe(&engine, CHECKOUT, &session).await;
+    assert_eq!(engine.books().await.recorded, 1);
+    let charge = json!({"object": "charge", "id": "ch_1", "amount": 1050, "amount_refunded": 1050,
+        "refunded": true, "payment_intent": "pi_1", "metadata": {}});
+    let taken_back = stripe(&engine, "charge.refunded", &charge).await;
+    assert_eq!(taken_back.body["data"]["deleted"], 1, "{}", taken_back.body);
+    assert_eq!(engine.books().await.recorded, 0);
+}
+
+#[tokio::test]
 async fn a_site_deletes_the_transaction_that_its_provider_told() {
     let engine = plan().project("\nsite_key = { env = \"STORY_SITE\" }").start().await;
     engine.sign_up("666").await;

@@ -76,6 +76,8 @@ pub(super) struct Draft<'j, 'a> {
     pub(super) payment_type: PaymentType,
     /// Its transaction id.
     pub(super) payment_id: String,
+    /// Another id by which a refund may name it.
+    pub(super) alias: Option<&'j str>,
     pub(super) minor_units: Option<i64>,
     pub(super) currency: Option<&'j str>,
     pub(super) occurred_at: Option<Timestamp>,
@@ -159,8 +161,9 @@ impl Draft<'_, '_> {
         };
         // Texts and exact numbers under fixed keys: there is nothing that could fail to serialise.
         let body = serde_json::to_string(&body).unwrap_or_default();
-        let Self { payment_id, payment_type, .. } = self;
-        Meaning::Capture(Capture { payment_id, payment_type, body })
+        let Self { payment_id, payment_type, alias, .. } = self;
+        let alias = alias.filter(|alias| *alias != payment_id).map(str::to_owned);
+        Meaning::Capture(Capture { payment_id, payment_type, alias, body })
     }
 
     /// Whose payment it is: what the merchant wrote, else the provider's customer, else a guest

@@ -41,6 +41,7 @@ fn order(event: Object<'_, '_>, order: Object<'_, '_>) -> Read {
     let draft = Draft {
         payment_type: metadata.payment_type().unwrap_or(PaymentType::Default),
         payment_id: payment_id.ok_or(Meaning::Fault("the order has no identifier"))?.to_owned(),
+        alias: None,
         metadata,
         lines: line(order).into_iter().collect(),
         ..draft(order)
@@ -60,6 +61,7 @@ fn invoice(event: Object<'_, '_>, invoice: Object<'_, '_>) -> Read {
     let draft = Draft {
         payment_type,
         payment_id: invoice_id(event)?,
+        alias: None,
         metadata: Metadata { own: Vec::new(), shared },
         ..draft(invoice)
     };
@@ -72,6 +74,7 @@ fn draft<'j, 'a>(object: Object<'j, 'a>) -> Draft<'j, 'a> {
         provider: Provider::LemonSqueezy,
         payment_type: PaymentType::Default,
         payment_id: String::new(),
+        alias: None,
         minor_units: object.whole("total"),
         currency: object.text("currency"),
         occurred_at: object.time("created_at"),

@@ -38,6 +38,7 @@ fn paid(event: Object<'_, '_>, order: Object<'_, '_>) -> Read {
         provider: Provider::Polar,
         payment_type,
         payment_id: ids(order)?.swap_remove(0),
+        alias: None,
         minor_units: order.whole("total_amount"),
         currency: order.text("currency"),
         occurred_at: event.time("timestamp").or(order.time("created_at")),
