@@ -72,6 +72,8 @@ struct Asked<'a> {
     since: Option<String>,
     until: Option<String>,
     dry_run: bool,
+    /// Who types no filter means everything: the command asks no other way.
+    all: bool,
     after: i64,
 }
 
@@ -169,6 +171,7 @@ async fn page(door: &Door, arguments: &Arguments, after: i64) -> Result<String, 
                 since: arguments.since.map(|time| time.to_string()),
                 until: arguments.until.map(|time| time.to_string()),
                 dry_run: arguments.dry_run,
+                all: true,
                 after,
             };
             let body = serde_json::to_vec(&asked).unwrap_or_default();

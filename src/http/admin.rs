@@ -190,9 +190,20 @@ struct ReplayBody {
     until: Option<String>,
     #[serde(default)]
     dry_run: bool,
+    /// Everything is meant: said, so that nobody sends it all by leaving a filter out.
+    #[serde(default)]
+    all: bool,
     /// Where the page before ended.
     #[serde(default)]
     after: i64,
+}
+
+impl ReplayBody {
+    /// Whether it says how much it means.
+    fn is_bounded(&self) -> bool {
+        let words = [&self.project, &self.verdict, &self.r#type, &self.since, &self.until];
+        self.all || self.dry_run || words.into_iter().any(Option::is_some)
+    }
 }
 
 /// `POST /admin/v1/replay`: decides payments anew that went nowhere, a page at a time.
@@ -209,6 +220,9 @@ pub(super) async fn replay(
         Ok(body) => body,
         Err(says) => return refused(&says),
     };
+    if !body.is_bounded() {
+        return refused("name a filter, or send `all: true` for every payment, or `dry_run: true`");
+    }
     let replay = match asked(&api, &body) {
         Ok(replay) => replay,
         Err(says) => return refused(&says),

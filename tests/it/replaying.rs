@@ -24,7 +24,10 @@ async fn edit(engine: &Engine, text: &str) {
     engine.mapping_until(|mapping| mapping["version"] != before).await;
 }
 
-async fn replay(engine: &Engine, asked: Value) -> Vec<Value> {
+async fn replay(engine: &Engine, mut asked: Value) -> Vec<Value> {
+    if asked == json!({}) {
+        asked = json!({"all": true});
+    }
     let answer = engine.admin_post("/admin/v1/replay", asked.to_string().into_bytes()).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.body["payments"].as_array().expect("a list").clone()
@@ -150,6 +153,8 @@ async fn replays_that_race_each_other_send_once() {
 async fn what_cannot_be_asked_is_refused_with_the_reason() {
     let engine = start(ONLY_ONE_TIME).await;
     for (asked, says) in [
+        (json!({}), "send `all: true`"),
+        (json!({"after": 5, "all": false, "dry_run": false}), "send `all: true`"),
         (json!({"verdict": "forward"}), "`verdict` is `skip` or `block`, not `forward`"),
         (json!({"type": "SALE"}), "`type` is `FIRST_PAYMENT`"),
         (json!({"since": "yesterday"}), "`since`"),

@@ -113,6 +113,12 @@ pub(super) fn replay() -> Operation {
             Schema::flag().default(false).says("True: say what would be sent, and send nothing."),
         ),
         (
+            "all",
+            Schema::flag().default(false).says(
+                "True: every payment is meant. Needed where no filter is named and it is no trial.",
+            ),
+        ),
+        (
             "after",
             Schema::anything()
                 .with("type", "integer")
@@ -152,6 +158,7 @@ pub(super) fn replay() -> Operation {
         .answers(Answer::new(200, "A page.", page))
         .answers(bad("The body cannot be read, or a value of it is at fault."))
         .call(Call::new("What was blocked, as a trial", 200, r#"{"verdict": "block", "dry_run": true}"#).after(KNOWN.0, KNOWN.1).after(BLOCKED.0, BLOCKED.1))
+        .call(Call::new("Neither a filter nor `all`", 400, "{}"))
         .call(Call::new("A verdict that is never replayed", 400, r#"{"verdict": "forward"}"#))
 }
 
