@@ -65,6 +65,10 @@ struct Ready {
     #[serde(skip_serializing_if = "Option::is_none")]
     server_key: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    site_key: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_token: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<&'static str>,
     database: PathBuf,
 }
@@ -195,6 +199,8 @@ fn announce(
         admin: address(app.admin_address())?,
         sandbox,
         server_key: is_built_in.then_some(setup::SANDBOX_SERVER_KEY),
+        site_key: is_built_in.then_some(setup::SANDBOX_SITE_KEY),
+        client_token: is_built_in.then_some(setup::SANDBOX_CLIENT_TOKEN),
         user_id: is_built_in.then_some(DEMO_USER),
         database: setup::shown(&config.store),
     };
@@ -227,6 +233,8 @@ fn welcome(ready: &Ready) -> String {
         lines.extend([
             format!("  mapping     {}", setup::SHIPPED_MAPPING_PATH),
             format!("  server key  {key}   (header linkrunner-key)"),
+            format!("  site key    {}   (authorization: Bearer …)", setup::SANDBOX_SITE_KEY),
+            format!("  app token   {}   (`token` in the body)", setup::SANDBOX_CLIENT_TOKEN),
             format!("  known user  {user}"),
             "\nPaste this into another terminal to send a first purchase:\n".to_owned(),
             purchase_curl(ready.api, key, (user, &order)),

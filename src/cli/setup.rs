@@ -20,8 +20,14 @@ pub(super) const SHIPPED_MAPPING: &str = include_str!("../../mappings/commerce.t
 /// Where the shipped mapping stands in the repository.
 pub(super) const SHIPPED_MAPPING_PATH: &str = "mappings/commerce.toml";
 
-/// The server key of `serve --sandbox`. No secret: that service listens on this machine only, and
-/// knows nobody but its demo user.
+/// What a caller of Faurya's API sends to `serve --sandbox`. None of the three is a secret: that
+/// service listens on this machine only, and knows nobody but its demo user.
+pub(super) const SANDBOX_SITE_KEY: &str = "sandbox-site-key";
+
+/// What an app sends to it.
+pub(super) const SANDBOX_CLIENT_TOKEN: &str = "sandbox-client-token";
+
+/// What a backend sends to it.
 pub(super) const SANDBOX_SERVER_KEY: &str = "sandbox-server-key";
 
 /// The name of the configuration where there is none to name.
@@ -170,6 +176,7 @@ impl World for BuiltIn {
                 name = "shop"
                 server_key = {{ env = "SANDBOX_SERVER_KEY" }}
                 site_key = {{ env = "SANDBOX_SITE_KEY" }}
+                client_token = {{ env = "SANDBOX_CLIENT_TOKEN" }}
                 mapping = "{SHIPPED_MAPPING_PATH}"
                 currency = "INR"
 
@@ -207,7 +214,8 @@ impl World for BuiltIn {
     fn variable(&self, name: &str) -> Option<String> {
         match name {
             "SANDBOX_SERVER_KEY" => Some(SANDBOX_SERVER_KEY.to_owned()),
-            "SANDBOX_SITE_KEY" => Some("sandbox-site-key".to_owned()),
+            "SANDBOX_SITE_KEY" => Some(SANDBOX_SITE_KEY.to_owned()),
+            "SANDBOX_CLIENT_TOKEN" => Some(SANDBOX_CLIENT_TOKEN.to_owned()),
             "SANDBOX_ACCESS_TOKEN" => Some("sandbox-access-token".to_owned()),
             _ => None,
         }
@@ -218,4 +226,24 @@ impl World for BuiltIn {
 pub(super) fn shown(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_that_the_pages_show_are_those_of_the_sandbox() {
+        let (api, readme) = (include_str!("../../docs/api.md"), include_str!("../../README.md"));
+        for (page, key) in [
+            (api, format!("linkrunner-key: {SANDBOX_SERVER_KEY}")),
+            (api, format!(r#""token": "{SANDBOX_CLIENT_TOKEN}""#)),
+            (readme, format!("authorization: Bearer {SANDBOX_SITE_KEY}'")),
+        ] {
+            assert!(page.contains(&key), "{key}");
+        }
+        let built_in = BuiltIn::new(SocketAddr::from(([127, 0, 0, 1], 8090)));
+        let variable = |name| built_in.variable(name);
+        assert_eq!(variable("SANDBOX_CLIENT_TOKEN").as_deref(), Some(SANDBOX_CLIENT_TOKEN));
+    }
 }
