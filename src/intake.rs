@@ -25,6 +25,7 @@ pub use live::{InForce, LiveMapping, RefusedFile};
 pub use matching::CatalogReport;
 pub use project::Project;
 
+use client::Origin;
 use matching::{Matching, looked_up};
 use project::Ruled;
 
@@ -116,12 +117,27 @@ impl Intake {
         kind: CaptureKind,
         bodies: &[&[u8]],
     ) -> Result<Vec<Result<Captured, Refused>>, StoreError> {
+        self.take(&project.ruled(), (kind, Origin::Caller), bodies).await
+    }
+
+    async fn take(
+        &self,
+        project: &Ruled<'_>,
+        (kind, origin): (CaptureKind, Origin),
+        bodies: &[&[u8]],
+    ) -> Result<Vec<Result<Captured, Refused>>, StoreError> {
         let now = self.clock.now();
-        let project = &project.ruled();
         let mut answers = Vec::with_capacity(bodies.len());
         let mut readable = Vec::with_capacity(bodies.len());
         for body in bodies {
-            match read(kind, body, project.arrival(now)) {
+            let read = read(kind, body, project.arrival(now)).and_then(|read| match origin {
+                Origin::Ourselves => Ok(read),
+                Origin::Caller => {
+                    let is_free = client::not_reserved(project, &read.0.occasion);
+                    is_free.map(|()| read).map_err(Refused::Body)
+                }
+            });
+            match read {
                 Ok((payment, findings)) => {
                     readable.push((answers.len(), payment, findings));
                     answers.push(None);
@@ -345,6 +361,7 @@ fn answered(payment: &Payment<'_>, json: &str, entered: &Entered) -> Option<Capt
     match entered {
         Entered::New => Some(Captured::recorded(payment, json)),
         Entered::Waiting => Some(Captured::held(payment, json)),
+        Entered::WaitsBeside => Some(Captured::held(payment, json).beside_another()),
         Entered::WaitsAlready(first) => Some(Captured::still_held(payment, first)),
         Entered::Duplicate(first) => Some(Captured::repeated(payment, first)),
         // Only a webhook's payment can be one that was taken back, and it is not answered here.

@@ -230,9 +230,9 @@ fn not_served(project: &str, reason: &NotServed) -> Response {
             let transaction_id = Some(&**transaction_id);
             answer::json(status, &Failure { status: "error", error, code, transaction_id })
         }
-        NotServed::LimitReached => {
+        NotServed::LimitReached { seconds } => {
             let message = "Account event limit reached; nothing was recorded";
-            error(StatusCode::TOO_MANY_REQUESTS, message)
+            answer::with_retry_after(error(StatusCode::TOO_MANY_REQUESTS, message), *seconds)
         }
         NotServed::Store(StoreError::Full) => unavailable(),
         NotServed::Store(fault) => {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::core::check::Weights;
 use crate::core::decide::{Decision, Verdict};
-use crate::core::finding::{Code, Findings};
+use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json;
 use crate::core::money::Amount;
 use crate::core::payment::difference::differences;
@@ -138,6 +138,17 @@ impl Captured {
     /// The answer for a payment that waits for its user.
     pub(super) fn held(payment: &Payment<'_>, decision: &str) -> Self {
         Self::of(payment, decision, false)
+    }
+
+    /// The same, where a payment of another user waits under the same key.
+    pub(super) fn beside_another(mut self) -> Self {
+        let says = "a payment of another user waits under the same `payment_id` and `type`";
+        let finding = Finding::in_body(Code::RepeatDiffers, "/user_id", says).help(
+            "give each payment an id of its own: the user who signs up first gets this one, and the \
+             other's is taken for its repetition",
+        );
+        self.findings.extend(raw_findings(&Findings::from_iter([finding])));
+        self
     }
 
     /// The answer for a repetition: the first record, and what was ignored.

@@ -6,14 +6,18 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Captured, Intake, Project, Refused};
+use super::known::SIGNUP;
+use super::{Captured, Intake, Project, Refused, Ruled};
 use crate::core::client::ClientBody;
-use crate::core::finding::{Code, Finding, Findings};
+use crate::core::finding::{Code, Finding, Findings, Severity};
 use crate::core::json;
-use crate::core::payment::{CaptureKind, UserId};
+use crate::core::payment::{CaptureKind, Occasion, UserId};
 
 /// The event of an app that is opened for the first time.
 const FIRST_OPEN: &str = "first_open";
+
+/// The events that are made here, once for each person or installation, and the call that makes them.
+const RESERVED: [(&str, &str); 2] = [(SIGNUP, "signup"), (FIRST_OPEN, "init")];
 
 impl Intake {
     /// Takes a capture from an app.
@@ -47,7 +51,10 @@ impl Intake {
         let Some(event) = event else { return Ok(()) };
         let user = self.user_of(project, body).await?;
         let event = event.for_server(Some(&user));
-        self.capture(project, CaptureKind::Event, event.as_bytes()).await.map(|_| ())
+        let ruled = project.ruled();
+        let kind = (CaptureKind::Event, Origin::Ourselves);
+        let answers = self.take(&ruled, kind, &[event.as_bytes()]).await?;
+        answers.into_iter().next().map_or(Ok(()), |answer| answer.map(|_| ()))
     }
 
     /// The user of an installation, or who stands in for them.
@@ -60,6 +67,32 @@ impl Intake {
         };
         let known = self.store.user_of_install(project.key, install.clone()).await?;
         Ok(known.as_deref().and_then(UserId::read).unwrap_or_else(|| install.stand_in()))
+    }
+}
+
+/// Who tells of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A caller.
+    Caller,
+    /// We, because of another call.
+    Ourselves,
+}
+
+/// Refuses an event that its own call makes already: told twice, one person would be two at Meta.
+/// Where the mapping file does not bind it, it is an event like any other.
+pub(super) fn not_reserved(project: &Ruled<'_>, occasion: &Occasion<'_>) -> Result<(), Findings> {
+    let Occasion::Event(name) = occasion else { return Ok(()) };
+    let reserved = RESERVED.into_iter().find(|(reserved, _)| reserved == name);
+    match reserved.filter(|(name, _)| project.mapping.event(name).is_some()) {
+        Some((name, call)) => {
+            let says = format!("the event `{name}` is recorded by the call `{call}`, once");
+            let finding = Finding::in_body(Code::FieldMisplaced, "/event_name", says)
+                .weighing(Severity::Error)
+                .help(format!("leave it to `{call}`, or give your own event another name"));
+            Err(Findings::from_iter([finding]))
+        }
+        None => Ok(()),
     }
 }
 

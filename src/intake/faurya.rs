@@ -35,7 +35,10 @@ pub enum NotServed {
         transaction_id: String,
     },
     /// The month has as many payments as the project allows.
-    LimitReached,
+    LimitReached {
+        /// Until the next month begins.
+        seconds: u64,
+    },
     /// The store is at fault; nothing was promised.
     Store(StoreError),
 }
@@ -116,7 +119,10 @@ impl Intake {
         match self.record_within(&project.ruled(), capture.as_bytes(), (&user, now)).await? {
             Some((Entered::New, captured)) => Ok(Recorded { transaction_id, captured }),
             Some(_) => Err(NotServed::Duplicate { transaction_id }),
-            None => Err(NotServed::LimitReached),
+            None => {
+                let millis = now.month().1.millis_since(now);
+                Err(NotServed::LimitReached { seconds: millis.unsigned_abs().div_ceil(1_000) })
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use crate::core::time::Timestamp;
 use crate::store::{Entered, EnteredSignup, NewSignup};
 
 /// The event of a first signup.
-const SIGNUP: &str = "signup";
+pub(super) const SIGNUP: &str = "signup";
 
 impl Intake {
     /// Makes a user known, and releases what waited for that.

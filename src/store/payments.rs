@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::integrity;
 use super::months::counted;
-use super::sources::{Source, first_record, taken_back, waiting};
+use super::sources::{Source, beside_another, first_record, taken_back, waiting};
 use super::writer::Books;
 use super::{DatasetKey, ProjectKey, Store, StoreError, erasure};
 use crate::core::time::Timestamp;
@@ -63,6 +63,8 @@ pub enum Entered {
     New,
     /// It waits for its user.
     Waiting,
+    /// It waits for its user, and so does a payment of the same key for another user.
+    WaitsBeside,
     /// An equal key of the same user waits already: this is the payment that waits, unchanged.
     WaitsAlready(StoredPayment),
     /// Its user became known meanwhile: decide again.
@@ -256,6 +258,7 @@ fn hold(
         connection.prepare_cached(keep)?.execute(params![id, expires_at.millis()])?;
         return Ok(Entered::WaitsAlready(first));
     }
+    let beside = beside_another(connection, payment)?;
     // One that has waited in vain is replaced.
     let insert = "INSERT INTO held_payments (project, type, payment_id, user_id, received_at,
                                              expires_at, capture, decision, source)
@@ -275,7 +278,7 @@ fn hold(
         payment.decision,
         payment.source.as_str(),
     ])?;
-    Ok(Entered::Waiting)
+    Ok(if beside { Entered::WaitsBeside } else { Entered::Waiting })
 }
 
 pub(super) fn held_of(

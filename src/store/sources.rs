@@ -134,6 +134,26 @@ pub(super) fn waiting(
     Ok(statement.query_row(key, |row| Ok((row.get(3)?, stored_payment(row)?))).optional()?)
 }
 
+/// Whether a payment of another user waits that this one would repeat, were both users known.
+pub(super) fn beside_another(
+    connection: &Connection,
+    payment: &NewPayment,
+) -> Result<bool, StoreError> {
+    let select = format!(
+        "SELECT 1 FROM held_payments INDEXED BY held_payments_key
+         WHERE project = ?1 AND payment_id = ?2 AND {} AND user_id <> ?4 AND expires_at > ?5",
+        payment.source.same()
+    );
+    let key = params![
+        payment.project.0,
+        payment.payment_id,
+        payment.payment_type,
+        payment.user_id,
+        payment.received_at.millis(),
+    ];
+    Ok(connection.prepare_cached(&select)?.exists(key)?)
+}
+
 /// Whether a provider tells late of a payment that was taken back and not told again by its sender.
 pub(super) fn taken_back(
     connection: &Connection,

@@ -257,6 +257,23 @@ async fn the_shipped_mapping_registers_each_person_once() {
 }
 
 #[tokio::test]
+async fn an_event_that_its_own_call_makes_is_not_taken_a_second_time() {
+    let mapping = MAPPING.replace("[events]", "[events]\nsignup = \"CompleteRegistration\"\nfirst_open = { event = \"Opened\", custom_event = true }");
+    let engine = start(&mapping).await;
+    trigger(&engine, "u1", "i1").await;
+    for (name, call) in [("signup", "`signup`"), ("first_open", "`init`")] {
+        let event = json!({"user_id": "u1", "event_name": name, "event_id": "mine"}).to_string();
+        let answer = engine.post("/api/v1/capture-event", &event).await;
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        let error = &answer.body["data"]["errors"][0];
+        assert!(error["help"].as_str().is_some_and(|help| help.contains(call)), "{error}");
+    }
+    engine.drain().await;
+    let arrived = engine.arrived();
+    assert!(arrived.len() == 1 && arrived[0].starts_with("signup."), "{arrived:?}");
+}
+
+#[tokio::test]
 async fn a_character_that_no_terminal_shows_reaches_meta_like_any_other() {
     let engine = start(MAPPING).await;
     trigger(&engine, "u1", "i1").await;

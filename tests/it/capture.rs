@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde_json::json;
+
 use crate::engine::{Engine, KEY, Plan, purchase};
 
 const COMMERCE: &str = include_str!("../corpus/linkrunner/commerce.json");
@@ -193,6 +195,21 @@ async fn a_payment_before_its_signup_is_held_and_released_with_its_own_time() {
     // The key was not used up by waiting, and is now.
     let again = engine.purchase("late", "early-1").await;
     assert_eq!(again.body["data"]["duplicate"], true);
+}
+
+#[tokio::test]
+async fn a_payment_that_waits_beside_one_of_another_user_says_so() {
+    let engine = Engine::start().await;
+    let first = engine.capture(&purchase("one", "SAME")).await;
+    assert_eq!(first.body["data"]["findings"], json!([]));
+    let second = engine.capture(&purchase("two", "SAME")).await;
+    let said = &second.body["data"]["findings"][0];
+    assert_eq!((&said["code"], &said["at"]), (&json!("P202"), &json!("/user_id")), "{said}");
+    engine.sign_up("two").await;
+    let loser = engine.post("/api/v1/signup", r#"{"user_data":{"id":"one"}}"#).await;
+    let released = &loser.body["data"]["released"][0];
+    assert_eq!(released["duplicate"], true, "{released}");
+    assert!(released["findings"].to_string().contains("P202"), "{released}");
 }
 
 #[tokio::test]

@@ -315,7 +315,10 @@ async fn the_limit_of_a_month_holds_under_any_race_and_after_a_restart() {
     let repeated = pay(&engine, &payment("visitor_1", "captured")).await;
     assert_eq!(repeated.body["code"], "duplicate_transaction");
     assert_eq!(delete(&engine, r#"{"tx_id":"captured"}"#).await.status, 200);
-    assert_eq!(pay(&engine, SAMPLE).await.status, 429);
+    let full = pay(&engine, SAMPLE).await;
+    assert_eq!(full.status, 429);
+    let wait = full.headers.get("retry-after").and_then(|wait| wait.to_str().ok()?.parse().ok());
+    assert!(wait.is_some_and(|wait: u64| (1..=31 * 86_400).contains(&wait)), "{wait:?}");
     // FA-12: March has room, and the id was not used up.
     engine.clock.advance(std::time::Duration::from_hours(24));
     assert_eq!(pay(&engine, SAMPLE).await.status, 200);

@@ -89,6 +89,8 @@ enum Rule {
     Clear {
         has_form: bool,
     },
+    /// No field of the body, which takes none but its own.
+    Foreign,
     /// Only used together with others: nothing is said of it alone.
     Silent,
 }
@@ -140,6 +142,7 @@ impl Rule {
             (Self::RequiredId | Self::Amount | Self::RequiredObject, Absent | Null)
             | (Self::RequiredId, Blank)
             | (Self::RequiredObject, Shape::Object) => Refused("P102"),
+            (Self::Foreign, shape) if shape != Absent => Refused("P206"),
             (_, Absent | Null) => Taken,
 
             (Self::RequiredId | Self::Id, Text | Number | AtLimit) | (Self::Id, Blank) => Taken,
@@ -246,6 +249,8 @@ fn table() -> Vec<(&'static str, String, Rule)> {
         (SIGNUP, "platform", Rule::Silent),
         (REMOVE, "user_id", Rule::Id),
         (REMOVE, "payment_id", Rule::Id),
+        (REMOVE, "paymentId", Rule::Foreign),
+        (REMOVE, "type", Rule::Foreign),
     ];
     let mut table: Vec<_> =
         own.map(|(route, field, rule)| (route, format!("/{field}"), rule)).into();

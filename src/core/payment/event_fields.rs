@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 
+use super::misplaced;
 use super::personal::{self, is_address};
 use super::reader::{BodyReader, TEXT_CHARS_MAX};
 use crate::core::finding::{Code, Finding};
@@ -48,13 +49,14 @@ pub fn data_processing(
 ) -> Option<DataProcessing> {
     // Somebody wants a person's data used less, at a place where nobody would hear it.
     let is_choice = |(key, _): &(Cow<'_, str>, Json<'_>)| {
-        key.starts_with("data_processing") || key == "limited_data_use"
+        let is_almost = || misplaced::refusal(key).is_some_and(|meant| meant != misplaced::OPT_OUT);
+        key.starts_with("data_processing") || is_almost()
     };
     let elsewhere = [event_data, reader.get("user_data")].into_iter().flatten();
-    let misplaced = elsewhere.filter_map(json::fields).any(|fields| fields.iter().any(is_choice));
+    let unheard = elsewhere.filter_map(json::fields).any(|fields| fields.iter().any(is_choice));
     let mut own = reader.fields().iter().filter(|field| is_choice(field));
     let misspelt = own.any(|(key, _)| !DATA_PROCESSING.contains(&&**key));
-    if misplaced || misspelt {
+    if unheard || misspelt {
         return Some(DataProcessing::Unknown);
     }
     let [options, country, state] = DATA_PROCESSING.map(|key| reader.get(key));
@@ -255,6 +257,9 @@ mod tests {
         let limited = |country, state| DataProcessing::limited(Region::read(country, state));
         for (body, expected) in [
             ("{}", None),
+            (r#"{"dataProcessingOptions":["LDU"]}"#, Some(Unknown)),
+            (r#"{"ldu":true}"#, Some(Unknown)),
+            (r#"{"event_data":{"limitedDataUse":true}}"#, Some(Unknown)),
             (r#"{"data_processing_options":null}"#, None),
             (r#"{"data_processing_options":[]}"#, Some(Unrestricted)),
             (

@@ -15,7 +15,7 @@ mod visitor;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-pub use deletion::{Deletion, read_deletion};
+pub use deletion::{Deletion, FILTERS, read_deletion};
 pub use visitor::{Visitor, read_visitor};
 
 use super::reader::BodyReader;

@@ -2,11 +2,11 @@
 //! beside `user_data` instead of in it, or almost a name that is known.
 //!
 //! In: the names of the body's fields. Out: a warning for each that was probably meant otherwise
-//! (P206). Fields of which we know nothing are passed over: the mobile SDKs send more than we read.
+//! (P206). What is almost `opt_out` is an error: a no that nobody hears would be taken for a yes. Fields of which we know nothing are passed over: the mobile SDKs send more than we read.
 
 use crate::core::customer::Field;
-use crate::core::finding::{Code, Finding};
-use crate::core::json;
+use crate::core::finding::{Code, Finding, Severity};
+use crate::core::json::{self, Json};
 use crate::core::names::suggestion;
 use crate::core::payment::reader::BodyReader;
 use crate::core::user_data::ClearField;
@@ -56,6 +56,17 @@ const OF_SDKS: [&str; 11] = [
     "event_name",
 ];
 
+/// Meta may count the event, and not use it for showing ads.
+pub(super) const OPT_OUT: &str = "opt_out";
+
+/// What a person does not allow.
+const REFUSALS: [&str; 4] = [
+    OPT_OUT,
+    "data_processing_options",
+    "data_processing_options_country",
+    "data_processing_options_state",
+];
+
 /// Commerce details, which belong into `event_data`.
 const OF_EVENT_DATA: [&str; 9] = [
     "content_ids",
@@ -73,7 +84,16 @@ const OF_EVENT_DATA: [&str; 9] = [
 /// event has it in `event_data`.
 pub(super) fn check(reader: &mut BodyReader<'_, '_>, is_event: bool) {
     let fields = reader.fields();
-    for (key, _) in fields.iter().filter(|(_, value)| !json::is_blank(value)) {
+    let says_nothing = |value: &Json<'_>| matches!(value, Json::Null) || json::is_blank(value);
+    for (key, _) in fields.iter().filter(|(_, value)| !says_nothing(value)) {
+        if let Some(meant) = refusal(key) {
+            let says = format!("`{}` is not heard, and may be a refusal", json::shortened(key));
+            let finding = Finding::in_body(Code::FieldMisplaced, reader.pointer(key), says);
+            // The options of data processing block the event by themselves (E239).
+            let severity = if meant == OPT_OUT { Severity::Error } else { Severity::Warning };
+            reader.findings.push(finding.weighing(severity).help(format!("send `{meant}`")));
+            continue;
+        }
         let is_of_event = is_event && key == "event_id";
         if KNOWN.contains(&&**key) || OF_SDKS.contains(&&**key) || is_of_event {
             continue;
@@ -96,10 +116,22 @@ pub(super) fn check(reader: &mut BodyReader<'_, '_>, is_event: bool) {
     }
 }
 
+/// Which refusal a field is meant for that has none of their names.
+pub(super) fn refusal(key: &str) -> Option<&'static str> {
+    if KNOWN.contains(&key) {
+        return None;
+    }
+    let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    match letters.to_ascii_lowercase().as_str() {
+        "optedout" | "useroptout" | "isoptout" | "isoptedout" => Some(OPT_OUT),
+        "ldu" | "dpo" | "limiteddatause" => Some("data_processing_options"),
+        _ => suggestion(key, KNOWN).filter(|near| REFUSALS.contains(near)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::json::Json;
 
     #[test]
     fn what_was_meant_otherwise_is_said_and_strangers_are_passed_over() {
@@ -126,6 +158,33 @@ mod tests {
                 expected.map(|help| (Code::FieldMisplaced, Some(help))).into_iter().collect();
             assert_eq!(found, expected, "{body}");
             assert!(!format!("{:?}", reader.findings).contains("canary"), "{body}");
+        }
+    }
+    #[test]
+    fn what_is_almost_a_refusal_is_named_and_an_error_unless_it_blocks_the_event_itself() {
+        for (key, meant) in [
+            ("optOut", "opt_out"),
+            ("optout", "opt_out"),
+            ("opt-out", "opt_out"),
+            ("opted_out", "opt_out"),
+            ("dataProcessingOptions", "data_processing_options"),
+            ("data_processing_option", "data_processing_options"),
+            ("dataProcessingOptionsState", "data_processing_options_state"),
+            ("data_processing_options_contry", "data_processing_options_country"),
+            ("limitedDataUse", "data_processing_options"),
+        ] {
+            let body = format!(r#"{{"{key}":true}}"#);
+            let Ok(Json::Object(fields)) = json::read(body.as_bytes()) else {
+                unreachable!("an object: {body}")
+            };
+            let mut reader = BodyReader::new(&fields);
+            check(&mut reader, false);
+            let found: Vec<_> = reader.findings.iter().map(|f| (f.code, f.severity)).collect();
+            let is_opt_out = meant == OPT_OUT;
+            let severity = if is_opt_out { Severity::Error } else { Severity::Warning };
+            assert_eq!(found, [(Code::FieldMisplaced, severity)], "{key}");
+            let help = reader.findings.iter().find_map(|finding| finding.help.clone());
+            assert_eq!(help, Some(format!("send `{meant}`")), "{key}");
         }
     }
 }

@@ -89,7 +89,8 @@ fn nested<'a>(value: Json<'a>, pointer: &dyn Fn() -> String, findings: &mut Find
         Json::Array(items) => {
             let inner = |(index, item): (usize, Json<'a>)| {
                 if holds_address(&item) {
-                    findings.push(left_out(&format!("{}/{index}", pointer()), "an entry"));
+                    let at = format!("{}/{index}", pointer());
+                    findings.push(left_out(&at, &at.trim_start_matches('/').replace('/', ".")));
                     return None;
                 }
                 Some(nested(item, &|| format!("{}/{index}", pointer()), findings))

@@ -5,9 +5,10 @@
 //! SDK sends `""`, iOS sends `null`), a number where an id is wanted means its digits, lengths
 //! are limited.
 
-use crate::core::finding::{Code, Finding, Findings};
+use crate::core::finding::{Code, Finding, Findings, Severity};
 use crate::core::json::{self, Fields, Json};
 use crate::core::money::Amount;
+use crate::core::names::suggestion;
 use crate::core::payment::{ID_CHARS_MAX, Reading};
 use crate::core::time::Timestamp;
 
@@ -140,10 +141,28 @@ impl<'f, 'a> BodyReader<'f, 'a> {
 
     /// Notes that a field is required; `help` may be empty.
     pub fn missing(&mut self, key: &str, help: &str) {
-        let says = format!("{key} is required");
-        let finding = Finding::in_body(Code::FieldMissing, self.pointer(key), says);
+        let pointer = self.pointer(key);
+        let says = format!("{} is required", pointer.trim_start_matches('/').replace('/', "."));
+        let finding = Finding::in_body(Code::FieldMissing, pointer, says);
         let helped = if help.is_empty() { finding } else { finding.help(help) };
         self.findings.push(helped);
+    }
+
+    /// Notes every field that is not among these as an error, whatever its value: for bodies of
+    /// which a field that is passed over would make more than was meant.
+    pub fn nothing_but(&mut self, known: &[&'static str], passed_over: &[&str], help: &str) {
+        for (key, _) in self.fields {
+            if known.contains(&&**key) || passed_over.contains(&&**key) {
+                continue;
+            }
+            let help = match suggestion(key, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => help.to_owned(),
+            };
+            let says = format!("`{}` is no field of this body", json::shortened(key));
+            let finding = Finding::in_body(Code::FieldMisplaced, self.pointer(key), says);
+            self.findings.push(finding.weighing(Severity::Error).help(help));
+        }
     }
 
     /// Notes that a field has the wrong kind of value.

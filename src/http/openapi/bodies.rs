@@ -16,6 +16,7 @@ use crate::core::payment::occasion::EVENT_NAME_CHARS_MAX;
 use crate::core::payment::reader::TEXT_CHARS_MAX;
 use crate::core::payment::{CAPTURE_FIELDS, ID_CHARS_MAX, PaymentStatus, PaymentType};
 use crate::core::schema::{Key, Schema, meanings};
+use crate::core::signup::BESIDE_REMOVAL;
 use crate::core::time::LOOKS_LIKE_MILLIS;
 use crate::core::user_data::ClearField;
 
@@ -318,14 +319,17 @@ pub(super) fn signup() -> Schema {
 /// The body of a removal.
 pub(super) fn removal() -> Schema {
     let named = |key: &str| json!({"required": [key], "properties": {key: {"type": ["string", "number"], "pattern": r"\S"}}});
-    Schema::open_table([
+    let own = [
         (
             "user_id",
             id().says("All payments of this person, or of those the ones with `payment_id`."),
         ),
         ("payment_id", id().says("All payments with this id, of whatever type.")),
-    ])
-    .with("anyOf", json!([named("user_id"), named("payment_id")]))
+    ];
+    let passed_over =
+        |name| (name, Schema::anything().says("Sent by the SDKs; it limits nothing."));
+    Schema::table(own.into_iter().chain(BESIDE_REMOVAL.map(passed_over)))
+        .with("anyOf", json!([named("user_id"), named("payment_id")]))
 }
 
 /// The same body as an app sends it.

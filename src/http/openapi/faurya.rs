@@ -8,7 +8,7 @@ use super::shapes::{
     closed, count, failure, findings, moment as told, or_null, part, refusals, schema_of, text,
 };
 use crate::core::payment::ID_CHARS_MAX;
-use crate::core::payment::faurya::METADATA_MAX;
+use crate::core::payment::faurya::{FILTERS, METADATA_MAX};
 use crate::core::payment::reader::TEXT_CHARS_MAX;
 use crate::core::schema::Schema;
 use crate::http::BODY_BYTES_MAX;
@@ -121,8 +121,9 @@ fn delete() -> Operation {
             json!([{"type": "integer"}, {"format": "date-time"}, {"format": "date"}]),
         )
     };
-    let body = Schema::open_table([
-        ("transaction_id", id("The payment of this id. Then nothing else of the body counts.")),
+    let body = Schema::table([
+        ("transaction_id", id("The payment of this id. Then no other filter counts.")),
+        ("tx_id", id("The same as `transaction_id`.")),
         ("faurya_visitor_id", id("All payments of this visitor.")),
         (
             "startAt",
@@ -130,14 +131,16 @@ fn delete() -> Operation {
                 "All payments received then or later; a bare date means its first moment, in UTC.",
             ),
         ),
+        ("startDate", time("The same as `startAt`.")),
         (
             "endAt",
             time(
                 "All payments received then or before; a bare date means its last moment, in UTC.",
             ),
         ),
+        ("endDate", time("The same as `endAt`.")),
     ])
-    .with("anyOf", ["transaction_id", "faurya_visitor_id", "startAt", "endAt"].map(named).to_vec());
+    .with("anyOf", FILTERS.map(named).to_vec());
     let range = closed([
         ("startAt", or_null(told("From then on; null: since the beginning."))),
         ("endAt", told("Until then.")),
@@ -155,7 +158,8 @@ fn delete() -> Operation {
         .says(
             "Delete payments",
             "Deletes one transaction, or whatever matches a visitor and a range of time. A filter \
-             that is named and blank is refused: leaving it out would delete more than was meant.",
+             that is named and blank, and a field that is no filter, are refused: leaving them out \
+             would delete more than was meant.",
         )
         .takes(body, BODY_BYTES_MAX)
         .answers(Answer::new(200, "At least one payment was deleted.", deleted))

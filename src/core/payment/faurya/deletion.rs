@@ -22,6 +22,10 @@ const DAY_MILLIS: i64 = 24 * 3_600_000;
 /// Length of `2026-02-28`.
 const DATE_CHARS: usize = 10;
 
+/// Every field of a deletion. Another one may be meant as a limit, and is refused.
+pub const FILTERS: [&str; 7] =
+    ["transaction_id", "tx_id", "faurya_visitor_id", "startAt", "startDate", "endAt", "endDate"];
+
 /// Which payments are to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deletion {
@@ -50,9 +54,11 @@ enum End {
 pub fn read_deletion(body: &Json<'_>) -> Reading<Deletion> {
     let Some(fields) = json::fields(body) else { return BodyReader::not_an_object(body) };
     let mut reader = BodyReader::new(fields);
+    reader.nothing_but(&FILTERS, &[], "leave it out: no deletion is narrowed by it");
     let transaction = ["transaction_id", "tx_id"].into_iter().find(|key| names(key, &reader));
     if let Some(key) = transaction {
         let id = named_id(key, &mut reader).and_then(|id| PaymentId::read(&id));
+        let id = id.filter(|_| !reader.findings.has_error());
         return Reading { value: id.map(Deletion::Transaction), findings: reader.findings };
     }
     let visitor = named_id("faurya_visitor_id", &mut reader).and_then(|id| UserId::read(&id));

@@ -250,6 +250,11 @@ fn a_deletion_names_a_transaction_or_a_visitor_and_a_range() {
         (r#"{"startAt":"2026-02-30"}"#, None),
         ("{}", None),
         (r#"{"name":"goal"}"#, None),
+        // A field that is no filter may be meant as one.
+        (r#"{"faurya_visitor_id":"v","transactionId":"t"}"#, None),
+        (r#"{"faurya_visitor_id":"v","startat":"2026-02-28"}"#, None),
+        (r#"{"faurya_visitor_id":"v","endat":null}"#, None),
+        (r#"{"transaction_id":"t","amount":5}"#, None),
         ("[]", None),
     ] {
         let json = json::read(body.as_bytes()).expect(body);
