@@ -22,7 +22,8 @@ use crate::core::user_data::ClearField;
 
 /// What every body has in common, said once.
 pub(super) const RULES: &str = "In every body `null`, `\"\"` and blanks mean the same as a field \
-    that is not there, ids may be numbers, and fields that nobody knows are passed over.";
+    that is not there, ids may be numbers, and fields that nobody knows are passed over, \
+    except in removals: there they are a 400, because leaving one out could remove too much.";
 
 /// An id that may be absent.
 pub(super) fn id() -> Schema {
