@@ -1,6 +1,6 @@
 //! The operations of the admin listener that do something: trying out, loading, replaying.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::admin::{BLOCKED, KNOWN, bad, kind, null_text, post, project};
 use super::bodies::moments;
@@ -127,7 +127,8 @@ pub(super) fn replay() -> Operation {
                 .default(0)
                 .says("Where the page before ended: its `next`."),
         ),
-    ]);
+    ])
+    .with("anyOf", bounds());
     let now = closed([
         ("verdict", verdict()),
         ("reason", reason()),
@@ -163,6 +164,14 @@ pub(super) fn replay() -> Operation {
 }
 
 /// A moment that the body of a question may name: text.
+/// The ways of saying how much of the books a replay means.
+fn bounds() -> Vec<Value> {
+    let said = |key: &str, value: Value| json!({"required": [key], "properties": {key: value}});
+    let wishes = ["all", "dry_run"].map(|key| said(key, json!({"const": true})));
+    let filters = ["project", "verdict", "type", "since", "until"];
+    wishes.into_iter().chain(filters.map(|key| said(key, json!({"type": "string"})))).collect()
+}
+
 pub(super) fn null_time(says: &str) -> Schema {
     or_null(Schema::text())
         .with("anyOf", moments())

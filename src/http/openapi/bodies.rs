@@ -80,9 +80,16 @@ pub(super) fn components() -> Vec<Key> {
     let mut new = of_person().value();
     new["properties"]["id"] = id.value();
     new["required"] = json!(["id"]);
-    let since = Schema::anything().examples([json!("2026-02-28T12:00:00Z")]).says("When the person signed up, where `occurred_at` does not say it. What is too old for Meta is not sent.");
+    // The days that every month has: which others there are, a pattern cannot say.
+    let day = "^(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])";
+    let time = "([ T]([01][0-9]|2[0-3])(:[0-5][0-9]){2})?$";
+    let days = json!({"type": "string", "pattern": format!("{day}{time}")});
+    let forms = [moments(), vec![days, json!({"const": ""})]].concat();
+    let since = moment("When the person signed up, where `occurred_at` does not say it; also a day, or a day and a time in UTC. What is too old for Meta is not sent.")
+        .with("anyOf", forms);
     new["properties"]["user_created_at"] = since.value();
     let first = Schema::anything()
+        .with("anyOf", [json!({"type": ["boolean", "null"]}), json!({"const": ""})])
         .examples([json!(true)])
         .says("False: you know the person already, and the signup is no event.");
     new["properties"]["is_first_time_user"] = first.value();
