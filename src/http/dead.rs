@@ -11,9 +11,8 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::admin::{UNREADABLE, question};
-use super::{Api, IMPORT_BYTES_MAX, answer};
+use super::{Api, IMPORT_BYTES_MAX, answer, parameters};
 use crate::core::json::shortened;
-use crate::core::names::{one_of, suggestion};
 use crate::intake::dead::{Asked, NotAnswered};
 use crate::store::Ending;
 
@@ -103,31 +102,12 @@ fn answered<T: Serialize>(answer: &Result<T, NotAnswered>) -> Response {
 
 fn asked(query: &str) -> Result<Asked, Vec<String>> {
     let mut asked = Asked::default();
-    let mut faults = Vec::new();
-    let mut seen: Vec<String> = Vec::new();
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        if seen.iter().any(|known| *known == key) {
-            faults.push(format!("`{}` stands twice", shortened(&key)));
-        } else if let Err(fault) = take(&mut asked, &key, value.trim()) {
-            faults.push(fault);
-        }
-        seen.push(key.into_owned());
-    }
-    if faults.is_empty() { Ok(asked) } else { Err(faults) }
+    parameters::each(query, PARAMETERS, |key, value| take(&mut asked, key, value))?;
+    Ok(asked)
 }
 
-/// Takes one parameter. One without a value is as good as absent.
-fn take(asked: &mut Asked, key: &str, value: &str) -> Result<(), String> {
-    let Some(known) = PARAMETERS.into_iter().find(|known| *known == key) else {
-        let help = match suggestion(key, PARAMETERS) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", one_of(PARAMETERS)),
-        };
-        return Err(format!("`{}` is not a parameter; {help}", shortened(key)));
-    };
-    if value.is_empty() {
-        return Ok(());
-    }
+/// Takes one parameter.
+fn take(asked: &mut Asked, known: &'static str, value: &str) -> Result<(), String> {
     let number = || {
         let says = || format!("`{known}` is a number, not `{}`", shortened(value));
         value.parse::<i64>().map_err(|_| says())

@@ -7,10 +7,10 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{Api, answer};
+use super::{Api, answer, parameters};
 use crate::core::decide::Verdict;
 use crate::core::json::shortened;
-use crate::core::names::{one_of, suggestion};
+use crate::core::names::one_of;
 use crate::core::payment::{PaymentStatus, PaymentType};
 use crate::core::time::Timestamp;
 use crate::store::{Cursor, Listing};
@@ -48,32 +48,13 @@ pub(super) async fn payments(State(api): State<Api>, RawQuery(query): RawQuery) 
 
 fn asked(query: &str) -> Result<Asked, Vec<String>> {
     let mut asked = Asked::default();
-    let mut faults = Vec::new();
-    let mut seen: Vec<String> = Vec::new();
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        if seen.iter().any(|known| *known == key) {
-            faults.push(format!("`{}` stands twice", shortened(&key)));
-        } else if let Err(fault) = asked.take(&key, value.trim()) {
-            faults.push(fault);
-        }
-        seen.push(key.into_owned());
-    }
-    if faults.is_empty() { Ok(asked) } else { Err(faults) }
+    parameters::each(query, PARAMETERS, |key, value| asked.take(key, value))?;
+    Ok(asked)
 }
 
 impl Asked {
-    /// Takes one parameter. One without a value is as good as absent.
-    fn take(&mut self, key: &str, value: &str) -> Result<(), String> {
-        let Some(known) = PARAMETERS.into_iter().find(|known| *known == key) else {
-            let help = match suggestion(key, PARAMETERS) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", one_of(PARAMETERS)),
-            };
-            return Err(format!("`{}` is not a parameter; {help}", shortened(key)));
-        };
-        if value.is_empty() {
-            return Ok(());
-        }
+    /// Takes one parameter.
+    fn take(&mut self, known: &'static str, value: &str) -> Result<(), String> {
         let not = |wanted: &str| format!("`{known}` is {wanted}, not `{}`", shortened(value));
         let time = || Timestamp::read(value).map_err(|reason| format!("`{known}` {reason}"));
         let listing = &mut self.listing;
