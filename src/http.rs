@@ -17,6 +17,7 @@ mod listener;
 mod mapping;
 mod metrics;
 pub mod openapi;
+mod parameters;
 mod payments;
 mod webhooks;
 

@@ -152,6 +152,26 @@ async fn what_was_removed_is_not_counted_at_its_dataset() {
 }
 
 #[tokio::test]
+async fn a_throttle_hides_no_bad_token_and_swallows_no_end_of_a_pause() {
+    let (heard, address) = listener().await;
+    let engine = Plan::default()
+        .file("hook", &address)
+        .dataset("[alerts]\nwebhook = { file = \"hook\" }")
+        .start()
+        .await;
+    let throttle = r#"{"do":"throttle","times":1,"code":80004,"retry_minutes":1}"#;
+    let expired = r#"{"do":"fail","times":1,"status":400,"code":190,"subcode":463}"#;
+    engine.faults(&format!(r#"{{"faults":[{throttle},{expired},{throttle}]}}"#));
+    engine.sign_up("666").await;
+    engine.purchase("666", "p0").await;
+    engine.until(|_| engine.sandbox.requests().len() == 2).await;
+    becomes(&engine, "paused").await;
+    assert_eq!(engine.drain().await.delivered, 1);
+    engine.until(|_| events(&heard).len() == 2).await;
+    assert_eq!(events(&heard), ["dataset_paused", "dataset_resumed"]);
+}
+
+#[tokio::test]
 async fn nothing_is_sent_before_the_time_that_meta_stated_not_even_after_a_restart() {
     let plan = Plan::default();
     let engine = Plan::default().start().await;

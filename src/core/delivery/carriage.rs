@@ -124,21 +124,13 @@ impl Carriage {
             Next::Wait { why, millis } => {
                 // A single event that fails may fail for its own sake: it leaves the order, so
                 // that it holds neither the cursor nor, unless another fails too, the dataset.
-                let is_own = request.len() == 1 && outcome.may_be_the_events();
-                step.signal = match request {
-                    [alone] if is_own => {
-                        let event = alone.seq;
-                        // How often this event failed says nothing about the dataset.
-                        let millis = waits.trouble.wait_millis(dataset_tries, jitter);
-                        Signal::Doubt { event, millis }
-                    }
-                    _ => Signal::Halt { why, millis },
-                };
-                if !is_own {
-                    self.parts.again();
-                    step.write_down = Some(attempt);
-                    return step;
+                let [alone] = request else { return self.wait(why, millis, attempt) };
+                if !outcome.may_be_the_events() {
+                    return self.wait(why, millis, attempt);
                 }
+                // How often this event failed says nothing about the dataset.
+                let of_dataset = waits.trouble.wait_millis(dataset_tries, jitter);
+                step.signal = Signal::Doubt { event: alone.seq, millis: of_dataset };
                 let due_at = attempt.at.plus_millis(attempt.millis).plus_millis(signed(millis));
                 for delivery in self.parts.finish() {
                     self.carried.postpone(&delivery, due_at, 1);
@@ -151,6 +143,13 @@ impl Carriage {
         }
         self.carried.attempts.push(attempt);
         step
+    }
+
+    /// The dataset is in trouble: the request goes again as it is, and what it met is written down.
+    fn wait(&mut self, why: Why, millis: u64, attempt: Attempt) -> Step {
+        self.parts.again();
+        let (next, signal) = (Next::Wait { why, millis }, Signal::Halt { why, millis });
+        Step { next, signal, write_down: Some(attempt) }
     }
 
     /// Looks for what spoils the request: among our own suspects first, then by halves.
