@@ -119,6 +119,8 @@ impl Forwarder {
             has_looked: false,
         };
         let mut cursor = lease.cursor;
+        // What comes right after a start is a burst as well: it gets the same moment to gather.
+        self.linger(stop).await;
         loop {
             while !*stop.borrow() && window.runs.len() < self.sending.max_in_flight {
                 match self.next_run(&mut window).await {
