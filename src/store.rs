@@ -16,6 +16,7 @@ mod ending;
 mod erasure;
 mod health;
 mod integrity;
+mod keys;
 mod known_users;
 mod letters;
 mod listing;
@@ -213,6 +214,7 @@ impl Store {
         let lock = lock::Lock::take(path)?;
         let mut connection = schema::connect(path)?;
         schema::migrate(&mut connection)?;
+        keys::fill(&connection)?;
         integrity::look_at_start(path, &connection)?;
         // The lock proves that whoever held a lease is gone: nobody has to wait for its end.
         connection.execute("UPDATE datasets SET lease_until = 0", [])?;

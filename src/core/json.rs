@@ -188,7 +188,7 @@ fn write(json: &Json<'_>, text: &mut String) {
         Value::Null => text.push_str("null"),
         Value::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
         Value::Number((digits, _)) => text.push_str(digits),
-        Value::String(string) => text.push_str(&quoted(string)),
+        Value::String(string) => write_quoted(string, text),
         Value::Array(items) => {
             text.push('[');
             for (index, item) in items.iter().enumerate() {
@@ -201,7 +201,7 @@ fn write(json: &Json<'_>, text: &mut String) {
             text.push('{');
             for (index, (key, value)) in fields.iter().enumerate() {
                 text.push_str(if index > 0 { "," } else { "" });
-                text.push_str(&quoted(key));
+                write_quoted(key, text);
                 text.push(':');
                 write(value, text);
             }
@@ -213,8 +213,21 @@ fn write(json: &Json<'_>, text: &mut String) {
 /// `text` as a JSON string, quotes included.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    // A text is always a JSON string: there is nothing that could fail to serialise.
-    serde_json::to_string(text).unwrap_or_default()
+    let mut written = String::with_capacity(text.len() + 2);
+    write_quoted(text, &mut written);
+    written
+}
+
+/// Writes `text` as a JSON string, quotes included. Almost no text needs an escape.
+pub fn write_quoted(text: &str, into: &mut String) {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        // A text is always a JSON string: there is nothing that could fail to serialise.
+        into.push_str(&serde_json::to_string(text).unwrap_or_default());
+        return;
+    }
+    into.push('"');
+    into.push_str(text);
+    into.push('"');
 }
 
 /// The same value again, borrowing its texts.

@@ -68,15 +68,32 @@ pub fn suggestion<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str>) -> 
     if length > CHARS_MAX {
         return None;
     }
-    let lower = wrong.to_lowercase();
+    let letters = letters_of(wrong);
     let near = |word: &'k str| {
-        if word.chars().count().abs_diff(length) > 3 {
+        let count = if word.is_ascii() { word.len() } else { word.chars().count() };
+        let most = (count / 3).clamp(1, 3);
+        // Each step changes two letters at most. Most words have too many others, and that is seen
+        // in a few nanoseconds: good payments ask here too, whether a field is almost a refusal.
+        let differ = || (letters_of(word) ^ letters).count_ones() as usize;
+        if count.abs_diff(length) > most || differ() > 2 * most {
             return None;
         }
-        let distance = strsim::osa_distance(&lower, &word.to_lowercase());
-        (distance <= (word.chars().count() / 3).clamp(1, 3)).then_some((distance, word))
+        let distance = strsim::osa_distance(&wrong.to_lowercase(), &word.to_lowercase());
+        (distance <= most).then_some((distance, word))
     };
     known.into_iter().filter_map(near).min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
+}
+
+/// Which characters a text has, whatever their case, one bit each; different ones may share a bit.
+pub const fn letters_of(text: &str) -> u64 {
+    let (bytes, mut letters, mut at) = (text.as_bytes(), 0, 0);
+    while at < bytes.len() {
+        // Beyond ASCII the cases of a letter have other bytes: all of these share one bit.
+        let byte = if bytes[at].is_ascii() { bytes[at].to_ascii_lowercase() } else { 0 };
+        letters |= 1 << (byte % 64);
+        at += 1;
+    }
+    letters
 }
 
 /// The one word of `known` that begins or ends with `part`: `PAYMENT_COMPLETED` for `COMPLETED`.

@@ -338,8 +338,9 @@ pub(super) fn device(reader: &mut BodyReader<'_, '_>, user_data: &mut UserData) 
 
 fn id(text: &str) -> Option<String> {
     let trimmed = text.trim();
-    let length = trimmed.chars().count();
-    (1..=ID_CHARS_MAX).contains(&length).then(|| trimmed.to_owned())
+    // A text has no more characters than bytes.
+    let is_short = || trimmed.len() <= ID_CHARS_MAX || trimmed.chars().count() <= ID_CHARS_MAX;
+    (!trimmed.is_empty() && is_short()).then(|| trimmed.to_owned())
 }
 
 fn take<'a>(fields: &mut Vec<(Cow<'a, str>, Json<'a>)>, key: &str) -> Option<Json<'a>> {

@@ -17,25 +17,53 @@ use crate::core::payment::{self, CaptureKind, Occasion, Payment};
 use crate::store::{Removed, StoredPayment};
 
 /// The answer to a capture: `data` of the contract, section 5.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Captured {
     /// Whether it is in the books.
     pub recorded: bool,
     /// Whether it was there already.
     pub duplicate: bool,
-    #[serde(flatten)]
     subject: Subject,
-    verdict: Box<RawValue>,
-    events: Box<RawValue>,
-    reason: Option<Box<RawValue>>,
-    because: Option<Box<RawValue>>,
-    mapping: Box<RawValue>,
-    findings: Vec<Box<RawValue>>,
+    /// The decision as the store keeps it.
+    decision: String,
+    /// What there is to say besides.
+    besides: Findings,
+}
+
+impl Serialize for Captured {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let decision = StoredDecision::read(&self.decision);
+        let mut map = serializer.serialize_map(Some(9))?;
+        map.serialize_entry("recorded", &self.recorded)?;
+        map.serialize_entry("duplicate", &self.duplicate)?;
+        map.serialize_entry(self.subject.key(), &self.subject)?;
+        map.serialize_entry("verdict", decision.verdict)?;
+        map.serialize_entry("events", decision.events)?;
+        map.serialize_entry("reason", &decision.reason)?;
+        map.serialize_entry("because", &decision.because)?;
+        map.serialize_entry("mapping", decision.mapping)?;
+        map.serialize_entry("findings", &Said(&decision.findings, &self.besides))?;
+        map.end()
+    }
+}
+
+/// Findings of a record, and what was found since.
+struct Said<'s>(&'s [&'s RawValue], &'s Findings);
+
+impl Serialize for Said<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeSeq as _;
+        let mut list = serializer.serialize_seq(None)?;
+        self.0.iter().try_for_each(|finding| list.serialize_element(finding))?;
+        self.1.iter().try_for_each(|finding| list.serialize_element(finding))?;
+        list.end()
+    }
 }
 
 /// What was captured, as it stands in the books.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 enum Subject {
     Payment {
         payment_id: Option<String>,
@@ -53,6 +81,13 @@ enum Subject {
 }
 
 impl Subject {
+    fn key(&self) -> &'static str {
+        match self {
+            Self::Payment { .. } => "payment",
+            Self::Event { .. } => "event",
+        }
+    }
+
     fn of(payment: &Payment<'_>, currency: Option<Box<RawValue>>) -> Self {
         let id = payment.payment_id.as_ref().map(|id| id.as_str().to_owned());
         let user_id = payment.user_id.as_str().to_owned();
@@ -74,14 +109,15 @@ impl Subject {
 
 /// The decision as the store keeps it: each part as the JSON text it was written as.
 #[derive(Debug, Serialize, serde::Deserialize)]
-struct StoredDecision {
-    verdict: Box<RawValue>,
-    reason: Option<Box<RawValue>>,
-    because: Option<Box<RawValue>>,
-    currency: Option<Box<RawValue>>,
-    events: Box<RawValue>,
-    findings: Vec<Box<RawValue>>,
-    mapping: Box<RawValue>,
+struct StoredDecision<'d> {
+    #[serde(borrow)]
+    verdict: &'d RawValue,
+    reason: Option<&'d RawValue>,
+    because: Option<&'d RawValue>,
+    currency: Option<&'d RawValue>,
+    events: &'d RawValue,
+    findings: Vec<&'d RawValue>,
+    mapping: &'d RawValue,
 }
 
 /// The answer to a signup.
@@ -120,13 +156,13 @@ impl Captured {
     /// What becomes of it, as one word.
     #[must_use]
     pub fn verdict(&self) -> &str {
-        self.verdict.get().trim_matches('"')
+        StoredDecision::read(&self.decision).verdict.get().trim_matches('"')
     }
 
     /// Why it is not sent, as one word, where there is one.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
-        let reason = self.reason.as_ref()?.get().trim_matches('"');
+        let reason = StoredDecision::read(&self.decision).reason?.get().trim_matches('"');
         (reason != "null").then_some(reason)
     }
 
@@ -147,7 +183,7 @@ impl Captured {
             "give each payment an id of its own: the user who signs up first gets this one, and the \
              other's is taken for its repetition",
         );
-        self.findings.extend(raw_findings(&Findings::from_iter([finding])));
+        self.besides.push(finding);
         self
     }
 
@@ -166,9 +202,10 @@ impl Captured {
     /// Whether it is recorded just now and goes to Meta, and there is nothing else to say.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        let forwards = format!("\"{}\"", Verdict::Forward);
-        let is_new = self.recorded && !self.duplicate;
-        is_new && self.findings.is_empty() && self.verdict.get() == forwards
+        let is_new = self.recorded && !self.duplicate && self.besides.is_empty();
+        is_new
+            && self.verdict() == Verdict::Forward.as_str()
+            && StoredDecision::read(&self.decision).findings.is_empty()
     }
 
     fn first(payment: &Payment<'_>, first: &StoredPayment, recorded: bool) -> Self {
@@ -177,42 +214,39 @@ impl Captured {
         let stored = body
             .and_then(|body| payment::read_as(CaptureKind::Either, body, first.received_at).value);
         let mut answer = Self::of(stored.as_ref().unwrap_or(payment), &first.decision, recorded);
-        answer.findings.extend(raw_findings(&ignored));
+        answer.besides = ignored;
         answer
     }
 
     fn of(payment: &Payment<'_>, decision: &str, recorded: bool) -> Self {
-        let stored = serde_json::from_str(decision);
-        let stored: StoredDecision = stored.unwrap_or_else(|_| StoredDecision::unreadable());
-        let subject = Subject::of(payment, stored.currency);
+        let currency = StoredDecision::read(decision).currency.map(RawValue::to_owned);
         Self {
             recorded,
             duplicate: false,
-            subject,
-            verdict: stored.verdict,
-            events: stored.events,
-            reason: stored.reason,
-            because: stored.because,
-            mapping: stored.mapping,
-            findings: stored.findings,
+            subject: Subject::of(payment, currency),
+            decision: decision.to_owned(),
+            besides: Findings::default(),
         }
     }
 }
 
-impl StoredDecision {
-    /// What is shown of a record that a damaged database gives back.
-    fn unreadable() -> Self {
-        Self {
-            verdict: raw("null"),
+impl<'d> StoredDecision<'d> {
+    /// The parts of a text that the store kept; of one that a damaged database gives back, what is
+    /// shown instead.
+    fn read(text: &'d str) -> Self {
+        serde_json::from_str(text).unwrap_or(Self {
+            verdict: RawValue::NULL,
             reason: None,
-            because: Some(raw(r#""the stored decision cannot be read""#)),
+            because: serde_json::from_str(UNREADABLE).ok(),
             currency: None,
-            events: raw("[]"),
+            events: serde_json::from_str("[]").unwrap_or(RawValue::NULL),
             findings: Vec::new(),
-            mapping: raw("null"),
-        }
+            mapping: RawValue::NULL,
+        })
     }
 }
+
+const UNREADABLE: &str = r#""the stored decision cannot be read""#;
 
 /// The decision as the store keeps it.
 pub(super) fn decision_json(decision: &Decision) -> String {
@@ -222,7 +256,7 @@ pub(super) fn decision_json(decision: &Decision) -> String {
 
 /// A decision as the store keeps it, with the findings of an earlier one before its own.
 pub(super) fn with_findings(decision: &str, earlier: &str) -> String {
-    let parsed = |text: &str| serde_json::from_str::<StoredDecision>(text).ok();
+    let parsed = |text| serde_json::from_str::<StoredDecision<'_>>(text).ok();
     let (Some(mut decision), Some(earlier)) = (parsed(decision), parsed(earlier)) else {
         return decision.to_owned();
     };
@@ -241,7 +275,7 @@ pub(super) fn with_reading(decision: &str, former: &str) -> String {
         let code = serde_json::from_str::<Coded<'_>>(finding.get()).ok();
         code.and_then(|coded| Code::read(coded.code)).is_some_and(|code| !Weights::may_name(code))
     };
-    let Ok(mut earlier) = serde_json::from_str::<StoredDecision>(former) else {
+    let Ok(mut earlier) = serde_json::from_str::<StoredDecision<'_>>(former) else {
         return decision.to_owned();
     };
     earlier.findings.retain(|finding| of_reading(finding));
@@ -249,13 +283,4 @@ pub(super) fn with_reading(decision: &str, former: &str) -> String {
         Ok(earlier) => with_findings(decision, &earlier),
         Err(_) => decision.to_owned(),
     }
-}
-
-fn raw_findings(findings: &Findings) -> Vec<Box<RawValue>> {
-    findings.iter().filter_map(|finding| serde_json::value::to_raw_value(finding).ok()).collect()
-}
-
-/// A JSON text that is written in this file.
-fn raw(text: &'static str) -> Box<RawValue> {
-    RawValue::from_string(text.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

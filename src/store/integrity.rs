@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::StoreError;
 use super::health::mark;
+use super::{StoreError, keys};
 
 /// Up to here every start looks at every page. Ours: a quarter of a second on a slow disk.
 const LOOKED_AT_MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -29,6 +29,9 @@ pub enum Damage {
     /// The bytes of an event are not those that were stored.
     #[error("the event of delivery {0} is not what was stored")]
     Body(i64),
+    /// The key of a payment is not that of its id and its user.
+    #[error("payment {0} cannot be found by its id or its user")]
+    Key(i64),
 }
 
 impl From<Damage> for StoreError {
@@ -89,6 +92,7 @@ pub(super) fn damages(connection: &Connection) -> Result<Vec<Damage>, StoreError
     let mut found = structure(connection)?;
     if found.is_empty() {
         found.extend(changed_bodies(connection)?);
+        found.extend(keys::unkeyed(connection, COMPLAINTS_MAX)?.into_iter().map(Damage::Key));
     }
     Ok(found)
 }

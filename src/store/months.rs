@@ -27,7 +27,7 @@ impl Store {
             if let Some(limit) = limit
                 && count(books.connection, payment.project, payment.received_at)? >= limit.into()
             {
-                let first = first_record(books.connection, &payment)?;
+                let first = first_record(books, &payment)?;
                 return Ok(first.map(Entered::Duplicate));
             }
             record(books, &payment).map(Some)

@@ -104,13 +104,11 @@ impl Store {
     pub async fn enter(&self, entries: Vec<Entry>) -> Result<Vec<Entered>, StoreError> {
         let work = move |books: &mut Books<'_>| {
             let enter = |entry: &Entry| match entry {
-                Entry::Record(payment) | Entry::Hold(payment, _)
-                    if taken_back(books.connection, payment)? =>
-                {
+                Entry::Record(payment) | Entry::Hold(payment, _) if taken_back(books, payment)? => {
                     Ok(Entered::TakenBack)
                 }
                 Entry::Record(payment) => record(books, payment),
-                Entry::Hold(payment, expires_at) => hold(books.connection, payment, *expires_at),
+                Entry::Hold(payment, expires_at) => hold(books, payment, *expires_at),
             };
             entries.iter().map(enter).collect()
         };
@@ -196,7 +194,7 @@ pub(super) fn user(
 }
 
 pub(super) fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Entered, StoreError> {
-    if let Some(first) = first_record(books.connection, payment)? {
+    if let Some(first) = first_record(books, payment)? {
         return Ok(Entered::Duplicate(first));
     }
     let seq = books.state.payment();
@@ -217,6 +215,8 @@ pub(super) fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Ente
         payment.deliveries.len(),
         payment.source.as_str(),
     ])?;
+    let key = (payment.project, payment.payment_id.as_deref(), payment.user_id.as_str());
+    books.state.keys.append(books.connection, seq, key)?;
     append(books, (seq, first), &payment.deliveries)?;
     erasure::note(books.connection, (seq, payment.received_at), payment)?;
     counted(books.connection, payment)?;
@@ -242,14 +242,15 @@ pub(super) fn append(
 }
 
 fn hold(
-    connection: &Connection,
+    books: &Books<'_>,
     payment: &NewPayment,
     expires_at: Timestamp,
 ) -> Result<Entered, StoreError> {
+    let connection = books.connection;
     if user(connection, payment.project, &payment.user_id)?.is_some() {
         return Ok(Entered::UserIsKnown);
     }
-    if let Some(first) = first_record(connection, payment)? {
+    if let Some(first) = first_record(books, payment)? {
         return Ok(Entered::Duplicate(first));
     }
     // An equal payment is kept once, and from now on for its full time.

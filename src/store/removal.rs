@@ -4,9 +4,12 @@
 //! at that moment, so the answer is exact: what is under way or delivered counts as sent, what is
 //! not finished will not be sent.
 
+use std::fmt::Write as _;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
+use super::keys::{self, Sought};
 use super::writer::Books;
 use super::{ProjectKey, Store, StoreError};
 use crate::core::time::Timestamp;
@@ -41,10 +44,27 @@ pub enum Doomed {
 }
 
 impl Doomed {
-    /// The condition on a table of payments and its parameters behind the project's, so that each
-    /// form uses its index.
-    fn condition(self) -> (&'static str, Vec<Value>) {
+    /// Whose payments, where that is said.
+    fn user(&self) -> Option<&str> {
         match self {
+            Self::User(user) | Self::UserAndPayment(user, _) | Self::Arrived(Some(user), _) => {
+                Some(user)
+            }
+            Self::Payment(_) | Self::Key(..) | Self::Arrived(None, _) => None,
+        }
+    }
+
+    /// With which id, where that is said.
+    fn payment_id(&self) -> Option<&str> {
+        match self {
+            Self::Payment(id) | Self::UserAndPayment(_, id) | Self::Key(_, id) => Some(id),
+            Self::User(_) | Self::Arrived(..) => None,
+        }
+    }
+
+    /// The condition on a table of payments and its parameters behind the project's.
+    fn condition(&self) -> (&'static str, Vec<Value>) {
+        match self.clone() {
             Self::User(user) => ("user_id = ?2", vec![user.into()]),
             Self::Payment(id) => ("payment_id = ?2", vec![id.into()]),
             Self::UserAndPayment(user, id) => {
@@ -64,6 +84,33 @@ impl Doomed {
             ),
         }
     }
+}
+
+/// The payments that a user has up to a number, and that number.
+type OfUser = (Vec<i64>, i64);
+
+fn of_user(connection: &Connection, user: &str) -> Result<OfUser, StoreError> {
+    let snapshot = connection.unchecked_transaction()?;
+    let last = "SELECT coalesce(max(seq), 0) FROM payment_keys";
+    let last = snapshot.query_row(last, [], |row| row.get(0))?;
+    Ok((keys::look_up(&snapshot, Sought::User(user), i64::MIN)?, last))
+}
+
+/// The numbers among which the payments are that a removal means; `None` where nothing but their
+/// own columns tells.
+fn candidates(
+    books: &Books<'_>,
+    project: ProjectKey,
+    (doomed, looked): (&Doomed, Option<&OfUser>),
+) -> Result<Option<Vec<i64>>, StoreError> {
+    Ok(match (doomed.payment_id(), doomed.user(), looked) {
+        (Some(id), ..) => Some(books.state.keys.of_id(project, id)),
+        (None, Some(user), Some((found, last))) => {
+            let since = keys::look_up(books.connection, Sought::User(user), *last)?;
+            Some(found.iter().copied().chain(since).collect())
+        }
+        (None, ..) => None,
+    })
 }
 
 impl Store {
@@ -98,34 +145,53 @@ impl Store {
         doomed: Doomed,
         now: Timestamp,
     ) -> Result<Removed, StoreError> {
-        let (condition, mut parameters) = doomed.condition();
-        parameters.insert(0, project.0.into());
-        let work = move |books: &mut Books<'_>| remove(books, (condition, &parameters), now);
+        // All but the latest payments of a user are looked for here, where nobody waits for it.
+        let looked = match doomed.user().map(str::to_owned) {
+            Some(user) => Some(self.read_much(move |books| of_user(books, &user)).await?),
+            None => None,
+        };
+        let work = move |books: &mut Books<'_>| {
+            let among = candidates(books, project, (&doomed, looked.as_ref()))?;
+            let (condition, mut parameters) = doomed.condition();
+            parameters.insert(0, project.0.into());
+            remove(books, (condition, parameters, among), now)
+        };
         self.write(work).await
     }
 }
 
 fn remove(
     books: &mut Books<'_>,
-    (condition, parameters): (&str, &[Value]),
+    (condition, parameters, among): (&str, Vec<Value>, Option<Vec<i64>>),
     now: Timestamp,
 ) -> Result<Removed, StoreError> {
     let connection = books.connection;
     let condition = format!("project = ?1 AND {condition}");
-    let select = format!("SELECT seq, first_delivery, deliveries FROM payments WHERE {condition}");
+    let mut of_recorded = parameters.clone();
+    let mut select =
+        format!("SELECT seq, first_delivery, deliveries FROM payments WHERE {condition}");
+    if let Some(among) = among {
+        of_recorded.push(keys::list(&among).into());
+        let last = of_recorded.len();
+        // Writing to a text cannot fail.
+        let _ = write!(select, " AND seq IN (SELECT value FROM json_each(?{last}))");
+    }
     let found: Vec<(i64, i64, i64)> = connection
         .prepare_cached(&select)?
-        .query_map(params_from_iter(parameters), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .query_map(params_from_iter(of_recorded), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
         .collect::<Result<_, _>>()?;
     let mut removed = Removed { payments: found.len(), ..Removed::default() };
     for (seq, first, count) in found {
         withhold(books, first..first + count, now, &mut removed)?;
         bury(connection, seq, now)?;
+        books.state.forget(connection, seq)?;
     }
     let select = format!("SELECT id FROM held_payments WHERE {condition}");
     let held: Vec<i64> = connection
         .prepare_cached(&select)?
-        .query_map(params_from_iter(parameters), |row| row.get(0))?
+        .query_map(params_from_iter(&parameters), |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     removed.held = held.len();
     for id in held {

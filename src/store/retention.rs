@@ -53,7 +53,7 @@ impl Store {
         let work = move |books: &mut Books<'_>| {
             let connection = books.connection;
             match stage {
-                Stage::Payments(..) | Stage::Removed(..) => payments(connection, before, stage),
+                Stage::Payments(..) | Stage::Removed(..) => payments(books, before, stage),
                 Stage::Held => held(connection, before),
                 Stage::Attempts(after) => attempts(connection, before, after),
             }
@@ -95,11 +95,8 @@ struct Old {
     deliveries: std::ops::Range<i64>,
 }
 
-fn payments(
-    connection: &Connection,
-    before: Timestamp,
-    stage: Stage,
-) -> Result<Pruned, StoreError> {
+fn payments(books: &mut Books<'_>, before: Timestamp, stage: Stage) -> Result<Pruned, StoreError> {
+    let connection = books.connection;
     // A removed payment is kept for as long after its removal.
     let (table, condition, what, after, then) = match stage {
         Stage::Removed(at, seq) => {
@@ -141,6 +138,7 @@ fn payments(
         let former = "DELETE FROM former_decisions WHERE payment = ?1";
         connection.prepare_cached(former)?.execute([old.seq])?;
         connection.prepare_cached(&delete)?.execute([old.seq])?;
+        books.state.forget(connection, old.seq)?;
         let remember = "INSERT INTO last_numbers (what, number) VALUES ('payment', ?1)
                         ON CONFLICT DO UPDATE SET number = max(number, excluded.number)";
         connection.prepare_cached(remember)?.execute([old.seq])?;

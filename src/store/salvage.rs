@@ -14,7 +14,7 @@ use std::path::Path;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, params_from_iter};
 
-use super::{StoreError, beside, integrity, lock, schema};
+use super::{StoreError, beside, integrity, keys, lock, schema};
 use crate::core::time::Timestamp;
 
 /// What a salvage found.
@@ -70,6 +70,7 @@ pub fn salvage(path: &Path, into: &Path, now: Timestamp) -> Result<Salvaged, Sto
     let transaction = new.transaction()?;
     let withheld = loose::tie(&transaction, now)?;
     transaction.commit()?;
+    keys::fill(&new)?;
     new.pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(()))?;
     drop(new);
     drop(std::fs::remove_file(beside(into, "lock")));
@@ -77,8 +78,10 @@ pub fn salvage(path: &Path, into: &Path, now: Timestamp) -> Result<Salvaged, Sto
 }
 
 fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    // The keys are made anew of the payments that were found.
     let select = "SELECT name FROM sqlite_schema
-                  WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+                  WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+                    AND name NOT IN ('payment_keys', 'key_salt') ORDER BY name";
     names(connection, select)
 }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Every migration, oldest first. The schema's version is their number.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replay.sql"),
     include_str!("migrations/0003_installs.sql"),
@@ -23,10 +23,11 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_retention.sql"),
     include_str!("migrations/0009_circuits.sql"),
     include_str!("migrations/0010_checksums.sql"),
+    include_str!("migrations/0011_keys.sql"),
 ];
 
-/// The writer's connection. `synchronous = FULL` is the promise: a commit is on stable storage
-/// before it returns. Pages of the cache: 32 MiB, of which an idle service uses next to nothing.
+/// The writer's connection. It does not sync its commits: the writer's syncer does, before anybody
+/// is answered. Pages of the cache: 32 MiB, of which an idle service uses next to nothing.
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let open = |error: rusqlite::Error| not_opened(path, error);
     let connection = Connection::open(path).map_err(open)?;
@@ -39,7 +40,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     }
     connection
         .execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA cache_size = -32768;
+            "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -32768;
              PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;",
         )
         .map_err(open)?;

@@ -100,7 +100,7 @@ fn sign_up(
         // A signup that was taken back and comes again finds its event there already.
         Some(first) if is_new => Some(record(books, first)?),
         // Nobody registers twice: what is there is shown, and nothing is added.
-        Some(first) => first_record(books.connection, first)?.map(Entered::Duplicate),
+        Some(first) => first_record(books, first)?.map(Entered::Duplicate),
         None => None,
     };
     if let Some(install) = install {

@@ -6,11 +6,13 @@
 
 use std::path::Path;
 
+use rusqlite::types::Null;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ending::{self, EndedLetter};
+use super::keys::{self, Sought};
 use super::{Store, StoreError, by_event, schema};
 use crate::core::names::closed_list;
 use crate::core::time::Timestamp;
@@ -171,7 +173,10 @@ pub(super) fn stories(
     now: Timestamp,
 ) -> Result<Vec<PaymentStory>, StoreError> {
     // Each with the payment's id, so that every table uses its index.
-    select(connection, "payment_id = ?1", &payment_id, now)
+    let candidates = keys::list(&keys::look_up(connection, Sought::Id(payment_id), i64::MIN)?);
+    // The plus keeps SQLite from making an index for this one question.
+    let recorded = "+p.payment_id = ?1 AND p.seq IN (SELECT value FROM json_each(?2))";
+    select(connection, ["payment_id = ?1", recorded], &[&payment_id, &candidates], now)
 }
 
 /// The story of the payment with this number in the books, recorded or removed.
@@ -180,19 +185,19 @@ pub(super) fn story_of(
     seq: i64,
     now: Timestamp,
 ) -> Result<Vec<PaymentStory>, StoreError> {
-    select(connection, "seq = ?1", &seq, now)
+    select(connection, ["seq = ?1", "seq = ?1 AND ?2 IS NULL"], &[&seq, &Null], now)
 }
 
 fn select(
     connection: &Connection,
-    condition: &str,
-    parameter: &dyn rusqlite::ToSql,
+    [condition, of_recorded]: [&str; 2],
+    parameters: &[&dyn rusqlite::ToSql],
     now: Timestamp,
 ) -> Result<Vec<PaymentStory>, StoreError> {
     let select = format!(
         "SELECT j.name, 'recorded', type, received_at, u.known_at, capture, decision,
                 first_delivery, deliveries, seq, payment_id
-         FROM projects j CROSS JOIN payments p ON p.project = j.id AND {condition}
+         FROM projects j CROSS JOIN payments p ON +p.project = j.id AND {of_recorded}
          LEFT JOIN users u ON u.project = p.project AND u.user_id = p.user_id
          UNION ALL SELECT j.name, 'removed', type, received_at, removed_at, NULL, decision,
                 first_delivery, deliveries, seq, payment_id
@@ -204,7 +209,7 @@ fn select(
          ORDER BY 4, 10"
     );
     let mut statement = connection.prepare_cached(&select)?;
-    let entries = statement.query_map([parameter], entry)?.collect::<Result<Vec<_>, _>>()?;
+    let entries = statement.query_map(parameters, entry)?.collect::<Result<Vec<_>, _>>()?;
     entries.into_iter().map(|entry| told(connection, entry, now)).collect()
 }
 

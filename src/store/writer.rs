@@ -1,25 +1,28 @@
 //! The single writer: group commit without a timer.
 //!
 //! Work arrives through a bounded channel. The thread takes everything that waits, up to
-//! [`GROUP_MAX`], does it in one transaction, commits once (which syncs), and answers each. While
-//! it syncs, the next group gathers: the busier, the larger. A full channel makes callers wait,
-//! which is the back pressure.
+//! [`GROUP_MAX`], does it in one transaction, commits once, and hands the group to the [`syncer`],
+//! which answers everybody once the commit is on stable storage. Meanwhile the next group is worked
+//! on: the busier, the larger. A full channel makes callers wait, which is the back pressure.
 //!
 //! A job that fails takes nobody along: the group is rolled back and its jobs are done again, one
 //! transaction each. That is why jobs can run twice and must keep their state in the database.
 //!
 //! While the disk is full, jobs that append are turned away and the others go on. After an error of
 //! the disk, or of the file, every job is turned away: a sync that failed is never tried again as
-//! if it had worked. The log is folded in here and not by `SQLite` inside a commit: there nobody
-//! would hear of its errors, and somebody would wait for it.
+//! if it had worked. The log is folded in by a thread of ours ([`folding`]) and not by `SQLite` inside
+//! a commit: there nobody would hear of its errors, and somebody would wait for it.
 
-use std::collections::HashMap;
+mod folding;
+mod job;
+mod state;
+mod syncer;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -28,16 +31,22 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::health::Health;
 use super::room::Room;
-use super::{Bells, DatasetKey, StoreError};
+use super::{Bells, StoreError};
+use folding::Folding;
+pub(super) use job::Kind;
+use job::{Job, Pending};
+pub(super) use state::State;
+use syncer::{Committed, Syncer};
 
 /// Most jobs in one transaction: bounds how long the first of them waits for the last.
 const GROUP_MAX: usize = 1_024;
 
-/// How long a commit waits for a lock of somebody who looks into the file with another program.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// At how many pages the log is folded into the database: 16 MiB, so that the database is synced
+/// some ten times a second at most.
+const LOG_PAGES_MAX: i32 = 4_096;
 
-/// At how many pages the log is folded into the database: `SQLite`'s own measure, 4 MiB.
-const LOG_PAGES_MAX: i32 = 1_000;
+/// So many pages the writer folds in itself: a millisecond or two.
+const LOG_PAGES_LEFT: i32 = 512;
 
 /// After how many groups cutting off the log is tried again, if a reader held it up.
 const GROUPS_BETWEEN_CUTS: u32 = 64;
@@ -49,126 +58,6 @@ pub(super) struct Books<'c> {
     pub(super) connection: &'c Connection,
     /// The counters.
     pub(super) state: &'c mut State,
-}
-
-/// What the writer keeps in memory. A rolled-back job may leave a gap in the numbers; that is all.
-#[derive(Debug)]
-pub(super) struct State {
-    next_payment: i64,
-    next_delivery: i64,
-    /// Deliveries whose request is under way, or was and is not settled yet.
-    pub(super) under_way: HashMap<i64, DatasetKey>,
-    /// To which datasets this group appended deliveries.
-    appended: Vec<DatasetKey>,
-    /// Whether this group erased something that the write-ahead log still holds.
-    erased: bool,
-    /// Whether somebody wants the log cut off behind this group.
-    cut_wanted: bool,
-}
-
-impl State {
-    pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
-        let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-        // No number is given twice, whatever was pruned or is lost: who refers to it remembers it.
-        // The last delivery stands for all of them; a salvage looks at each.
-        let payment = number(
-            "SELECT max(coalesce((SELECT max(seq) FROM payments), 0),
-                        coalesce((SELECT max(seq) FROM removed_payments), 0),
-                        coalesce((SELECT payment FROM deliveries ORDER BY seq DESC LIMIT 1), 0),
-                        coalesce((SELECT max(payment) FROM former_decisions), 0),
-                        coalesce((SELECT number FROM last_numbers WHERE what = 'payment'), 0))",
-        )?;
-        let delivery = number(
-            "SELECT max(coalesce((SELECT max(seq) FROM deliveries), 0),
-                        coalesce((SELECT max(cursor) FROM datasets), 0),
-                        coalesce((SELECT number FROM last_numbers WHERE what = 'delivery'), 0))",
-        )?;
-        Ok(Self {
-            next_payment: payment + 1,
-            next_delivery: delivery + 1,
-            under_way: HashMap::new(),
-            appended: Vec::new(),
-            erased: false,
-            cut_wanted: false,
-        })
-    }
-
-    /// The number of the next payment.
-    pub(super) fn payment(&mut self) -> i64 {
-        self.next_payment += 1;
-        self.next_payment - 1
-    }
-
-    /// The first of `count` numbers for deliveries.
-    pub(super) fn deliveries(&mut self, count: usize) -> i64 {
-        let first = self.next_delivery;
-        self.next_delivery += i64::try_from(count).unwrap_or(0);
-        first
-    }
-
-    /// Notes that something was erased: it must not survive in the write-ahead log either.
-    pub(super) fn erase(&mut self) {
-        self.erased = true;
-    }
-
-    /// Tries again behind this group to cut off the log, if it still holds what was erased.
-    pub(super) fn cut_log(&mut self) {
-        self.cut_wanted = self.erased;
-    }
-
-    /// Notes that the dataset's forwarder has something to do once this group is committed.
-    pub(super) fn ring(&mut self, dataset: DatasetKey) {
-        if !self.appended.contains(&dataset) {
-            self.appended.push(dataset);
-        }
-    }
-}
-
-/// One piece of work and the one who waits for it.
-trait Job: Send {
-    /// Whether it takes something new, and so is turned away while the disk is full.
-    fn appends(&self) -> bool;
-    /// Does the work inside the open transaction.
-    fn run(&mut self, books: &mut Books<'_>) -> Result<(), StoreError>;
-    /// Answers: the result if the transaction was committed, the error otherwise.
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
-}
-
-/// What a job needs of the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// It takes something new.
-    Appends,
-    /// It finishes or removes what was taken; room is kept for it.
-    Finishes,
-}
-
-struct Pending<T, W> {
-    kind: Kind,
-    work: W,
-    result: Option<T>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, W> Job for Pending<T, W>
-where
-    T: Send,
-    W: FnMut(&mut Books<'_>) -> Result<T, StoreError> + Send,
-{
-    fn appends(&self) -> bool {
-        self.kind == Kind::Appends
-    }
-
-    fn run(&mut self, books: &mut Books<'_>) -> Result<(), StoreError> {
-        self.result = Some((self.work)(books)?);
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
-        let result = self.result.ok_or(StoreError::Closed);
-        // Whoever waited may have gone; the work is done all the same.
-        let _ = self.reply.send(committed.and(result));
-    }
 }
 
 /// The thread, and the way to it.
@@ -191,17 +80,30 @@ impl Writer {
         bells: Arc<Bells>,
     ) -> Result<Self, StoreError> {
         let state = State::read(&connection)?;
+        let syncer = Syncer::start(&connection, Arc::clone(&health), bells)?;
+        let path = connection.path().map(std::path::PathBuf::from).unwrap_or_default();
+        let folding = Folding::start(&path, Arc::clone(&health))?;
         let (jobs, queue) = mpsc::channel(GROUP_MAX * 4);
         let log_pages = Arc::new(AtomicI32::new(0));
-        let counted = Arc::clone(&log_pages);
+        let has_written = Arc::new(AtomicBool::new(true));
+        let (counted, noted) = (Arc::clone(&log_pages), Arc::clone(&has_written));
         connection.wal_hook(Some(move |_: &mut Wal, pages| {
             counted.store(pages, Ordering::Relaxed);
+            noted.store(true, Ordering::Relaxed);
             Ok(())
         }))?;
-        let office = Office { connection, state, health, room, log_pages };
+        let office = Office {
+            connection,
+            state,
+            health,
+            room,
+            log_pages,
+            has_written,
+            fold_at: LOG_PAGES_MAX,
+        };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || office.run(queue, &bells))
+            .spawn(move || office.run(queue, syncer, folding))
             .map_err(|source| StoreError::Open {
                 path: std::path::PathBuf::from("store-writer"),
                 source: Arc::new(source),
@@ -238,42 +140,76 @@ struct Office {
     state: State,
     health: Arc<Health>,
     room: Room,
-    /// How long the write-ahead log was after the last commit.
+    /// How long the write-ahead log was after the last commit, in pages.
     log_pages: Arc<AtomicI32>,
+    /// Whether a commit wrote anything since this was last asked.
+    has_written: Arc<AtomicBool>,
+    /// At which length of the log something is done about it next.
+    fold_at: i32,
 }
 
 impl Office {
-    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>, bells: &Bells) {
+    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>, syncer: Syncer, folding: Folding) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         let mut group_number = 0_u32;
         while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
             let before = self.state.erased;
             let jobs = self.admitted(std::mem::take(&mut group));
-            let alone = match self.together(jobs) {
-                Ok(()) => Vec::new(),
-                Err(jobs) => jobs,
-            };
-            for job in alone {
-                self.one(job);
-            }
-            for dataset in std::mem::take(&mut self.state.appended) {
-                bells.of(dataset).notify_one();
+            match self.together(jobs) {
+                Ok(jobs) => self.hand_over(jobs, &syncer),
+                Err(jobs) => {
+                    for job in jobs {
+                        let done = self.one(job);
+                        self.hand_over(Vec::from_iter(done), &syncer);
+                    }
+                }
             }
             group_number = group_number.wrapping_add(1);
             let wanted = std::mem::take(&mut self.state.cut_wanted);
             let is_time = !before || wanted || group_number.is_multiple_of(GROUPS_BETWEEN_CUTS);
             if self.state.erased && is_time && self.health.failure().is_none() {
-                self.state.erased = !self.fold_in("TRUNCATE");
-            } else if self.log_pages.load(Ordering::Relaxed) >= LOG_PAGES_MAX {
-                self.fold_in("PASSIVE");
+                self.state.erased = !self.fold_in("TRUNCATE", &folding);
+            } else {
+                self.fold_in_time(&folding);
             }
         }
+        syncer.stop();
         // Whoever copies the database file after a stop has everything.
-        self.fold_in("TRUNCATE");
+        self.fold_in("TRUNCATE", &folding);
+        folding.stop();
         if self.health.failure().is_some() {
             // The next start reads what is really there; nothing is tidied up on a broken disk.
             let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             let _ = self.connection.set_db_config(keep, true);
+        }
+    }
+
+    /// Gives committed jobs to whoever syncs and answers them.
+    fn hand_over(&mut self, jobs: Vec<Box<dyn Job>>, syncer: &Syncer) {
+        let appended = std::mem::take(&mut self.state.appended);
+        if !jobs.is_empty() {
+            let wrote = self.has_written.swap(false, Ordering::Relaxed);
+            syncer.sync(Committed { jobs, appended, wrote });
+        }
+    }
+
+    /// Keeps the log short without making anybody wait: the most of it is folded in beside the
+    /// writer, and what came in meanwhile by the writer itself.
+    fn fold_in_time(&mut self, folding: &Folding) {
+        let pages = self.log_pages.load(Ordering::Relaxed);
+        if pages < LOG_PAGES_MAX {
+            self.fold_at = LOG_PAGES_MAX;
+        }
+        if pages < self.fold_at || folding.is_busy() || self.health.failure().is_some() {
+            return;
+        }
+        // If a reader holds it up, it is tried again when there is more to do.
+        self.fold_at = pages + LOG_PAGES_LEFT;
+        if pages - folding.pages() <= LOG_PAGES_LEFT {
+            self.fold_in("PASSIVE", folding);
+        } else {
+            self.fold_at = pages;
+            folding.begin();
         }
     }
 
@@ -301,19 +237,21 @@ impl Office {
     }
 
     /// All jobs in one transaction. If one fails, all come back undone.
-    fn together(&mut self, mut jobs: Vec<Box<dyn Job>>) -> Result<(), Vec<Box<dyn Job>>> {
+    fn together(
+        &mut self,
+        mut jobs: Vec<Box<dyn Job>>,
+    ) -> Result<Vec<Box<dyn Job>>, Vec<Box<dyn Job>>> {
         if jobs.is_empty() {
-            return Ok(());
+            return Ok(jobs);
         }
         match self.transaction(|books| jobs.iter_mut().try_for_each(|job| job.run(books))) {
-            Ok(()) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
-            Err(_) => return Err(jobs),
+            Ok(()) => Ok(jobs),
+            Err(_) => Err(jobs),
         }
-        Ok(())
     }
 
-    /// One job in its own transaction.
-    fn one(&mut self, mut job: Box<dyn Job>) {
+    /// One job in its own transaction: the job, if it was committed.
+    fn one(&mut self, mut job: Box<dyn Job>) -> Option<Box<dyn Job>> {
         let done = match self.health.failure() {
             Some(failure) => Err(failure),
             None if job.appends() && self.health.is_full() => Err(StoreError::Full),
@@ -327,24 +265,29 @@ impl Office {
                 }
             }
         };
-        job.answer(done);
+        match done {
+            Ok(()) => Some(job),
+            Err(error) => {
+                job.answer(Err(error));
+                None
+            }
+        }
     }
 
     /// Folds the write-ahead log into the database. Whether all of it was: a reader may hold it
     /// up, and is not waited for, because everybody waits for this thread.
-    fn fold_in(&mut self, how: &'static str) -> bool {
+    fn fold_in(&mut self, how: &'static str, folding: &Folding) -> bool {
         if self.health.failure().is_some() {
             return false;
         }
         // The next commit tells how long it is then.
-        self.log_pages.store(0, Ordering::Relaxed);
-        let connection = &self.connection;
-        let patience = connection.busy_timeout(Duration::ZERO);
-        let busy = connection
-            .pragma_update_and_check(None, "wal_checkpoint", how, |row| row.get::<_, i64>(0));
-        let _ = patience.and_then(|()| connection.busy_timeout(PATIENCE));
-        match busy.map_err(StoreError::from) {
-            Ok(busy) => busy == 0,
+        let pages = self.log_pages.swap(0, Ordering::Relaxed);
+        match folding::fold(&self.connection, how) {
+            Ok(folded) if folded.was_busy || folded.pages < pages => false,
+            Ok(_) => {
+                folding.anew();
+                true
+            }
             Err(error) => {
                 self.note(&error);
                 false
@@ -386,6 +329,7 @@ fn transaction(
         connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     });
+    state.ended(done.is_ok());
     if done.is_err() && !connection.is_autocommit() {
         // A rollback that fails leaves no transaction either; the next BEGIN will tell.
         let _ = connection.execute_batch("ROLLBACK");

@@ -33,12 +33,20 @@ const PLACEHOLDERS: [&str; 11] = [
 
 /// Removes Unicode `White_Space` and U+FEFF at both ends.
 pub(in crate::core) fn trim(text: &str) -> &str {
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    if is_plain(text.as_bytes().first()) && is_plain(text.as_bytes().last()) {
+        return text;
+    }
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
 /// Whether trimmed text says nothing: empty, or a placeholder in any case.
 pub(in crate::core) fn is_absent(trimmed: &str) -> bool {
-    trimmed.is_empty() || PLACEHOLDERS.iter().any(|word| trimmed.eq_ignore_ascii_case(word))
+    /// The length of the longest placeholder.
+    const BYTES_MAX: usize = "[object object]".len();
+    trimmed.is_empty()
+        || trimmed.len() <= BYTES_MAX
+            && PLACEHOLDERS.iter().any(|word| trimmed.eq_ignore_ascii_case(word))
 }
 
 /// Composes (NFC) and lower-cases text by Unicode's default rules.

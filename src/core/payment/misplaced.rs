@@ -7,7 +7,7 @@
 use crate::core::customer::Field;
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::json::{self, Json};
-use crate::core::names::suggestion;
+use crate::core::names::{letters_of, suggestion};
 use crate::core::payment::reader::BodyReader;
 use crate::core::user_data::ClearField;
 
@@ -116,17 +116,54 @@ pub(super) fn check(reader: &mut BodyReader<'_, '_>, is_event: bool) {
     }
 }
 
+/// Other names of refusals, letters and digits alone.
+const SYNONYMS: [(&str, &str); 7] = [
+    ("optedout", OPT_OUT),
+    ("useroptout", OPT_OUT),
+    ("isoptout", OPT_OUT),
+    ("isoptedout", OPT_OUT),
+    ("ldu", "data_processing_options"),
+    ("dpo", "data_processing_options"),
+    ("limiteddatause", "data_processing_options"),
+];
+
+/// Whether a key has the letters of a refusal, or almost: every field of every capture is asked, and
+/// hardly one has.
+fn may_refuse(key: &str) -> bool {
+    /// The letters of a refusal, and how many others a suggestion allows: two for each step.
+    const NEAR: [(u64, u32); 4] = [
+        (letters_of(REFUSALS[0]), 4),
+        (letters_of(REFUSALS[1]), 6),
+        (letters_of(REFUSALS[2]), 6),
+        (letters_of(REFUSALS[3]), 6),
+    ];
+    /// The letters that all synonyms of a refusal have.
+    const OPT_OUT_LETTERS: u64 = letters_of("optu");
+    const SYNONYM_LETTERS: [u64; 3] =
+        [letters_of("ldu"), letters_of("dpo"), letters_of("limiteddatause")];
+    let letters = letters_of(key);
+    NEAR.iter().any(|(word, most)| (word ^ letters).count_ones() <= *most)
+        || letters & OPT_OUT_LETTERS == OPT_OUT_LETTERS
+        || SYNONYM_LETTERS.contains(&(letters & LETTERS))
+}
+
+/// The bits of letters and digits.
+const LETTERS: u64 = letters_of("abcdefghijklmnopqrstuvwxyz0123456789");
+
 /// Which refusal a field is meant for that has none of their names.
 pub(super) fn refusal(key: &str) -> Option<&'static str> {
-    if KNOWN.contains(&key) {
+    if !may_refuse(key) || KNOWN.contains(&key) {
         return None;
     }
     let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
-    match letters.to_ascii_lowercase().as_str() {
-        "optedout" | "useroptout" | "isoptout" | "isoptedout" => Some(OPT_OUT),
-        "ldu" | "dpo" | "limiteddatause" => Some("data_processing_options"),
-        _ => suggestion(key, KNOWN).filter(|near| REFUSALS.contains(near)),
-    }
+    let synonym = SYNONYMS.iter().find(|(word, _)| letters.eq_ignore_ascii_case(word));
+    // Hardly a field is near one; what is may still be nearer to another name.
+    let near = || {
+        suggestion(key, REFUSALS)
+            .and_then(|_| suggestion(key, KNOWN))
+            .filter(|near| REFUSALS.contains(near))
+    };
+    synonym.map(|(_, meant)| *meant).or_else(near)
 }
 
 #[cfg(test)]

@@ -55,6 +55,28 @@ const NAMES: [&str; 39] = [
     "birthdate",
 ];
 
+/// The length of the longest of them.
+const NAME_BYTES_MAX: usize = {
+    let (mut longest, mut at) = (0, 0);
+    while at < NAMES.len() {
+        if NAMES[at].len() > longest {
+            longest = NAMES[at].len();
+        }
+        at += 1;
+    }
+    longest
+};
+
+/// The first letters of the names of each length, one bit each.
+const FIRST_LETTERS: [u32; NAME_BYTES_MAX + 1] = {
+    let (mut letters, mut at) = ([0; NAME_BYTES_MAX + 1], 0);
+    while at < NAMES.len() {
+        letters[NAMES[at].len()] |= 1 << (NAMES[at].as_bytes()[0] - b'a');
+        at += 1;
+    }
+    letters
+};
+
 /// The fields without those of a person, at every depth.
 #[must_use]
 pub fn leave_out<'a>(
@@ -111,9 +133,21 @@ fn left_out(pointer: &str, key: &str) -> Finding {
 /// Whether a field of this name is a person's.
 #[must_use]
 pub fn is_personal_name(key: &str) -> bool {
-    let bare: String =
-        key.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
-    NAMES.contains(&bare.as_str())
+    let mut bare = [0_u8; NAME_BYTES_MAX];
+    let mut length = 0;
+    for letter in key.chars().filter(|c| c.is_alphanumeric()) {
+        let Ok(byte) = u8::try_from(letter) else { return false };
+        if length == NAME_BYTES_MAX || !byte.is_ascii() {
+            return false;
+        }
+        bare[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let bare = &bare[..length];
+    let Some(first) = bare.first().filter(|byte| byte.is_ascii_lowercase()) else { return false };
+    // Hardly a key has the length and the first letter of a name.
+    FIRST_LETTERS[length] >> (first - b'a') & 1 == 1
+        && NAMES.iter().any(|name| name.as_bytes() == bare)
 }
 
 fn has_content(value: &Json<'_>) -> bool {
@@ -162,6 +196,9 @@ pub fn clean_address(url: &str) -> (String, bool) {
 /// Whether a text is, as a whole, an e-mail address.
 #[must_use]
 pub fn is_address(text: &str) -> bool {
+    if !text.as_bytes().contains(&b'@') {
+        return false;
+    }
     let text = text.trim();
     // `Mary Smith <mary@shop.example>`, as mail programs write it.
     let inner = text.strip_suffix('>').and_then(|text| text.rsplit_once('<'));

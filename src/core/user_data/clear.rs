@@ -123,7 +123,7 @@ pub(super) fn clear_field(
         refused(key, &format!("must be text, not {}", json::kind(value)), reader);
         return;
     };
-    if text.chars().nth(TEXT_CHARS_MAX).is_some() {
+    if text.len() > TEXT_CHARS_MAX && text.chars().nth(TEXT_CHARS_MAX).is_some() {
         refused(key, "is longer than 2048 characters", reader);
         return;
     }

@@ -1,0 +1,72 @@
+use super::*;
+use crate::store::schema;
+
+fn database() -> Connection {
+    let mut connection = Connection::open_in_memory().expect("a database in memory");
+    schema::migrate(&mut connection).expect("the schema");
+    connection
+}
+
+const SHOP: ProjectKey = ProjectKey(1);
+
+#[test]
+fn what_was_appended_is_found_and_what_is_forgotten_is_not() {
+    let connection = database();
+    let mut keys = Keys::read(&connection).expect("no keys");
+    assert!(keys.of_id(SHOP, "a").is_empty());
+    for (seq, id) in [(1, "a"), (2, "b"), (7, "a")] {
+        keys.append(&connection, seq, (SHOP, Some(id), "u")).expect("appended");
+    }
+    keys.append(&connection, 8, (SHOP, None, "u")).expect("appended without an id");
+    let mut found = keys.of_id(SHOP, "a");
+    found.sort_unstable();
+    assert_eq!(found, [1, 7], "an id may stand under several types");
+    assert!(keys.of_id(ProjectKey(2), "a").is_empty(), "another project's id is another");
+    keys.forget(keys.hashing.of_id(SHOP, "a"), 1);
+    assert_eq!(keys.of_id(SHOP, "a"), [7]);
+    let again = Keys::read(&connection).expect("the keys of the table");
+    assert_eq!(again.of_id(SHOP, "b"), [2], "the table gives the same");
+}
+
+#[test]
+fn more_keys_than_one_segment_takes_are_all_found_in_the_memory_that_is_promised() {
+    let connection = database();
+    let mut keys = Keys::read(&connection).expect("no keys");
+    let count = i64::try_from(SEGMENT_KEYS).expect("a small number") + 1_000;
+    let hash = |seq: i64| seq.wrapping_mul(0x5851_f42d_4c95_7f2d);
+    (1..=count).for_each(|seq| keys.keep(hash(seq), seq));
+    assert_eq!(keys.segments.len(), 2);
+    assert!((1..=count).all(|seq| keys.find(hash(seq)).contains(&seq)));
+    // Ten bytes a key: ten million are a hundred megabytes.
+    let bytes: usize = keys.segments.iter().map(|segment| segment.slots.allocation_size()).sum();
+    assert!(bytes <= 2 * 10 * (SEGMENT_KEYS + SEGMENT_KEYS / 10), "{bytes}");
+    (1..=count - 1_000).for_each(|seq| keys.forget(hash(seq), seq));
+    assert_eq!(keys.segments.len(), 1, "what is empty is given back");
+}
+
+#[test]
+fn a_payment_without_a_key_gets_one_and_a_wrong_one_is_noticed() {
+    let connection = database();
+    let insert = "INSERT INTO payments (seq, project, type, payment_id, user_id, received_at,
+                                        capture, decision, first_delivery, deliveries)
+                  VALUES (?1, 1, 'DEFAULT', ?2, 'u', 0, '{}', '{}', 1, 0)";
+    for (seq, id) in [(1, Some("a")), (2, None), (3, Some("b"))] {
+        connection.execute(insert, params![seq, id]).expect("a row");
+    }
+    assert_eq!(unkeyed(&connection, 9).expect("a look"), [1, 2, 3]);
+    fill(&connection).expect("filled");
+    let keys = Keys::read(&connection).expect("the keys");
+    assert_eq!((keys.of_id(SHOP, "a"), keys.of_id(SHOP, "b")), (vec![1], vec![3]));
+    assert_eq!(unkeyed(&connection, 9).expect("a look"), [0; 0]);
+    connection.execute("UPDATE payment_keys SET id_hash = 5 WHERE seq = 3", []).expect("damage");
+    assert_eq!(unkeyed(&connection, 9).expect("a look"), [3]);
+}
+
+#[test]
+fn the_same_id_has_another_number_in_another_database() {
+    let hash =
+        |connection: &Connection| Hashing::read(connection).expect("a salt").of_id(SHOP, "a");
+    let (one, other) = (database(), database());
+    assert_eq!(hash(&one), hash(&one));
+    assert_ne!(hash(&one), hash(&other));
+}

@@ -1,0 +1,22 @@
+-- The keys of payments, as numbers, in the order of arrival. An index on ids would be written in as
+-- many places as there are payments in a group, because ids come in no order; this table grows at
+-- its end. The writer keeps the ids in memory (store::keys), and looks at the payment itself whenever
+-- one is found there. id_hash is null where the payment has no id.
+CREATE TABLE payment_keys (
+    seq       INTEGER PRIMARY KEY,
+    id_hash   INTEGER,
+    user_hash INTEGER NOT NULL
+) STRICT;
+
+-- What the numbers are made with, so that nobody outside can choose ids that have the same.
+CREATE TABLE key_salt (
+    salt BLOB NOT NULL
+) STRICT;
+INSERT INTO key_salt VALUES (randomblob(16));
+
+DROP INDEX payments_key;
+DROP INDEX payments_user;
+-- One index by time instead of two: lists and pruning go by it, and a month is counted in it.
+DROP INDEX payments_arrival;
+DROP INDEX payments_received;
+CREATE INDEX payments_received ON payments (received_at, project);
