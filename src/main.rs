@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// A capture is made of some hundred small allocations, and other threads free what the workers
+/// allocate (docs/performance.md has the figures).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     tillpost::cli::main()
 }

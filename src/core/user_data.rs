@@ -9,6 +9,7 @@
 
 mod clear;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
@@ -276,6 +277,9 @@ pub fn of_person(reader: &mut BodyReader<'_, '_>, context: Context, unknown: Unk
 /// Whether two lists of digests, neither of them empty, have none in common. Under two names of
 /// one field (`email` and `em`) stands the same person, or somebody has mixed two up.
 fn disagree(one: &[Hashed], other: &[Hashed]) -> bool {
+    if let ([one], [other]) = (one, other) {
+        return one != other;
+    }
     let one: BTreeSet<&Hashed> = one.iter().collect();
     !one.is_empty() && !other.is_empty() && other.iter().all(|hash| !one.contains(hash))
 }
@@ -325,12 +329,18 @@ fn hashed_field(
     let items = if let Json::Array(items) = value { items } else { std::slice::from_ref(value) };
     // What lies far beyond the limit is not normalised only to be left out.
     let items = &items[..items.len().min(LOOKED_AT_MAX)];
-    let texts: Vec<Result<Option<String>, String>> = items.iter().map(as_text).collect();
-    if let Some(reason) = texts.iter().find_map(|text| text.as_ref().err()) {
-        refused(key, reason, reader);
+    let mut values: Vec<Cow<'_, str>> = Vec::with_capacity(items.len());
+    let mut unreadable = None;
+    for item in items {
+        match as_text(item) {
+            Ok(text) => values.extend(text),
+            Err(reason) => drop(unreadable.get_or_insert(reason)),
+        }
     }
-    let values: Vec<String> = texts.into_iter().flatten().flatten().collect();
-    let read = customer::hash_all(field, values.iter().map(String::as_str), context);
+    if let Some(reason) = unreadable {
+        refused(key, &reason, reader);
+    }
+    let read = customer::hash_all(field, values.iter().map(|text| &**text), context);
     for refusal in &read.refusals {
         refused(key, refusal.says(), reader);
     }
@@ -347,12 +357,12 @@ fn hashed_field(
 }
 
 /// A number becomes its decimal text, without exponent or trailing `.0`; `null` says nothing.
-fn as_text(value: &Json<'_>) -> Result<Option<String>, String> {
+fn as_text<'j>(value: &'j Json<'_>) -> Result<Option<Cow<'j, str>>, String> {
     match value {
         Json::Null => Ok(None),
-        Json::String(text) => Ok(Some(text.to_string())),
+        Json::String(text) => Ok(Some(Cow::Borrowed(text))),
         Json::Number((digits, _)) => match Amount::read(digits) {
-            Ok(number) => Ok(Some(number.decimal().normalize().to_string())),
+            Ok(number) => Ok(Some(number.decimal().normalize().to_string().into())),
             Err(_) => Err("is a number of more than 18 digits; send it as text".to_owned()),
         },
         Json::Bool(_) | Json::Array(_) | Json::Object(_) => {

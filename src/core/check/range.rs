@@ -7,6 +7,8 @@
 //! Source: ISO 4217 (minor units); IEEE 754 binary64 (15 digits survive); the bound of quantities
 //! is ours.
 
+use std::fmt;
+
 use rust_decimal::Decimal;
 
 use super::Evidence;
@@ -22,10 +24,11 @@ const DIGITS_MAX: u32 = 15;
 pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, number) in amounts(evidence) {
-        findings.extend(too_long(&at, number));
-        findings.extend(evidence.custom_data.currency.and_then(|of| too_fine(&at, number, of)));
+        findings.extend(too_long(at, number));
+        findings.extend(evidence.custom_data.currency.and_then(|of| too_fine(at, number, of)));
     }
     for (at, count) in counts(evidence).filter(|(_, count)| *count > PIECES_MAX) {
+        let at = at.to_string();
         let says = format!("`{}` is {count}", field(&at));
         let finding = Finding::in_body(Code::NumberUnlikely, at, says);
         findings
@@ -34,24 +37,40 @@ pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Where a number stands; written only where there is something to say.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// At this pointer.
+    At(&'static str),
+    /// In a line of the order: its index and the field.
+    Line(usize, &'static str),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(pointer) => formatter.write_str(pointer),
+            Self::Line(index, field) => write!(formatter, "/event_data/contents/{index}/{field}"),
+        }
+    }
+}
+
 /// What Meta gets as the value, wherever it came from, and every price, with their places.
-fn amounts(evidence: Evidence<'_>) -> impl Iterator<Item = (String, Amount)> {
+fn amounts(evidence: Evidence<'_>) -> impl Iterator<Item = (Place, Amount)> {
     let at = if evidence.sent.value.is_some() { "/event_data/value" } else { "/amount" };
-    let value = evidence.custom_data.value.map(|value| (at.to_owned(), value));
+    let value = evidence.custom_data.value.map(|value| (Place::At(at), value));
     let items = evidence.custom_data.contents.iter().enumerate();
-    let prices = items.filter_map(|(index, item)| {
-        Some((format!("/event_data/contents/{index}/item_price"), item.item_price?))
-    });
+    let prices = items
+        .filter_map(|(index, item)| Some((Place::Line(index, "item_price"), item.item_price?)));
     value.into_iter().chain(prices)
 }
 
 /// The number of pieces and every quantity, with their places.
-fn counts(evidence: Evidence<'_>) -> impl Iterator<Item = (String, u64)> {
-    let all = evidence.custom_data.num_items.map(|all| ("/event_data/num_items".to_owned(), all));
+fn counts(evidence: Evidence<'_>) -> impl Iterator<Item = (Place, u64)> {
+    let all = evidence.custom_data.num_items.map(|all| (Place::At("/event_data/num_items"), all));
     let items = evidence.custom_data.contents.iter().enumerate();
-    let quantities = items.filter_map(|(index, item)| {
-        Some((format!("/event_data/contents/{index}/quantity"), item.quantity?))
-    });
+    let quantities =
+        items.filter_map(|(index, item)| Some((Place::Line(index, "quantity"), item.quantity?)));
     all.into_iter().chain(quantities)
 }
 
@@ -59,22 +78,30 @@ fn field(at: &str) -> &str {
     at.rsplit('/').next().unwrap_or(at)
 }
 
-fn too_long(at: &str, number: Amount) -> Option<Finding> {
-    let digits = number.decimal().normalize().mantissa().unsigned_abs().checked_ilog10();
-    if digits.is_none_or(|log| log < DIGITS_MAX) {
+fn too_long(at: Place, number: Amount) -> Option<Finding> {
+    // Without its trailing zeros it is only shorter.
+    let is_long = |number: Decimal| {
+        number.mantissa().unsigned_abs().checked_ilog10().is_some_and(|log| log >= DIGITS_MAX)
+    };
+    if !is_long(number.decimal()) || !is_long(number.decimal().normalize()) {
         return None;
     }
-    let says = format!("`{}` has more than {DIGITS_MAX} digits; Meta may round it", field(at));
+    let at = at.to_string();
+    let says = format!("`{}` has more than {DIGITS_MAX} digits; Meta may round it", field(&at));
     let finding = Finding::in_body(Code::NumberUnlikely, at, says);
     Some(finding.help("send the number as it was paid"))
 }
 
-fn too_fine(at: &str, number: Amount, currency: Currency) -> Option<Finding> {
+fn too_fine(at: Place, number: Amount, currency: Currency) -> Option<Finding> {
     let digits = currency.minor_digits();
+    if number.decimal().scale() <= digits {
+        return None;
+    }
     let rounded = number.decimal().round_dp(digits);
     if rounded == number.decimal() {
         return None;
     }
+    let at = &*at.to_string();
     let (key, code) = (field(at), currency.code());
     let says = match digits {
         0 => format!("`{key}` is {number}, but {code} has no decimals"),

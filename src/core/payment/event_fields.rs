@@ -27,10 +27,9 @@ const DATA_PROCESSING: [&str; 3] =
 
 /// Reads the fields.
 pub fn read(reader: &mut BodyReader<'_, '_>) -> EventFields {
-    let segments: Vec<&str> = CustomerSegmentation::words().collect();
-    let segments = (CustomerSegmentation::read as fn(&str) -> _, segments.as_slice());
-    let channels: Vec<&str> = MessagingChannel::words().collect();
-    let channels = (MessagingChannel::read as fn(&str) -> _, channels.as_slice());
+    let segments: List<_> =
+        (CustomerSegmentation::read, || CustomerSegmentation::words().collect());
+    let channels: List<_> = (MessagingChannel::read, || MessagingChannel::words().collect());
     EventFields {
         event_source_url: web_address("event_source_url", reader),
         referrer_url: web_address("referrer_url", reader),
@@ -125,9 +124,9 @@ fn opt_out(reader: &mut BodyReader<'_, '_>) -> Option<bool> {
 }
 
 /// A word of one of Meta's closed lists: how it is read, and every word of it.
-type List<'l, W> = (fn(&str) -> Option<W>, &'l [&'static str]);
+type List<W> = (fn(&str) -> Option<W>, fn() -> Vec<&'static str>);
 
-fn word<W>(key: &str, list: List<'_, W>, reader: &mut BodyReader<'_, '_>) -> Option<W> {
+fn word<W>(key: &str, list: List<W>, reader: &mut BodyReader<'_, '_>) -> Option<W> {
     let value = reader.get(key)?;
     let Some(text) = json::text(value) else {
         reader.kind(key, "text", value);
@@ -139,7 +138,6 @@ fn word<W>(key: &str, list: List<'_, W>, reader: &mut BodyReader<'_, '_>) -> Opt
     let (named, words) = list;
     let found = named(text);
     if found.is_none() {
-        let words = || words.iter().copied();
         let help = match suggestion(text, words()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("send {}", one_of(words())),

@@ -83,43 +83,68 @@ pub fn leave_out<'a>(
     fields: Vec<(Cow<'a, str>, Json<'a>)>,
     findings: &mut Findings,
 ) -> Vec<(Cow<'a, str>, Json<'a>)> {
-    object(fields, "/event_data", findings)
+    object(fields, Place::EventData, findings)
+}
+
+/// Where in the body something stands; written only where there is something to say.
+#[derive(Clone, Copy)]
+enum Place<'p> {
+    /// `event_data` itself.
+    EventData,
+    /// A field of an object.
+    Field(&'p Place<'p>, &'p str),
+    /// An item of a list.
+    Item(&'p Place<'p>, usize),
+}
+
+impl Place<'_> {
+    fn pointer(&self) -> String {
+        match self {
+            Self::EventData => "/event_data".to_owned(),
+            Self::Field(object, key) => json::pointer(&object.pointer(), key),
+            Self::Item(list, index) => format!("{}/{index}", list.pointer()),
+        }
+    }
 }
 
 fn object<'a>(
-    fields: Vec<(Cow<'a, str>, Json<'a>)>,
-    pointer: &str,
+    mut fields: Vec<(Cow<'a, str>, Json<'a>)>,
+    place: Place<'_>,
     findings: &mut Findings,
 ) -> Vec<(Cow<'a, str>, Json<'a>)> {
-    let mut kept = Vec::with_capacity(fields.len());
-    for (key, value) in fields {
-        if is_address(&key) {
-            findings.push(left_out(pointer, "a key"));
-        } else if has_content(&value) && is_personal_name(&key) || holds_address(&value) {
-            findings.push(left_out(&json::pointer(pointer, &key), &key));
-        } else {
-            let inner = nested(value, &|| json::pointer(pointer, &key), findings);
-            kept.push((key, inner));
+    fields.retain_mut(|(key, value)| {
+        let field = Place::Field(&place, key);
+        if is_address(key) {
+            findings.push(left_out(&place.pointer(), "a key"));
+            return false;
         }
-    }
-    kept
+        if has_content(value) && is_personal_name(key) || holds_address(value) {
+            findings.push(left_out(&field.pointer(), key));
+            return false;
+        }
+        nested(value, field, findings);
+        true
+    });
+    fields
 }
 
-fn nested<'a>(value: Json<'a>, pointer: &dyn Fn() -> String, findings: &mut Findings) -> Json<'a> {
+fn nested(value: &mut Json<'_>, place: Place<'_>, findings: &mut Findings) {
     match value {
-        Json::Object(fields) => Json::Object(object(fields, &pointer(), findings)),
+        Json::Object(fields) => *fields = object(std::mem::take(fields), place, findings),
         Json::Array(items) => {
-            let inner = |(index, item): (usize, Json<'a>)| {
-                if holds_address(&item) {
-                    let at = format!("{}/{index}", pointer());
+            let mut indices = 0..;
+            items.retain_mut(|item| {
+                let item_place = Place::Item(&place, indices.next().unwrap_or_default());
+                if holds_address(item) {
+                    let at = item_place.pointer();
                     findings.push(left_out(&at, &at.trim_start_matches('/').replace('/', ".")));
-                    return None;
+                    return false;
                 }
-                Some(nested(item, &|| format!("{}/{index}", pointer()), findings))
-            };
-            Json::Array(items.into_iter().enumerate().filter_map(inner).collect())
+                nested(item, item_place, findings);
+                true
+            });
         }
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => value,
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
 

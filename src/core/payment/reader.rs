@@ -183,7 +183,8 @@ impl<'f, 'a> BodyReader<'f, 'a> {
             return None;
         };
         let text = text.trim();
-        if text.chars().nth(chars_max).is_some() {
+        // A text has no more characters than bytes.
+        if text.len() > chars_max && text.chars().nth(chars_max).is_some() {
             let says = format!("{key} has more than {chars_max} characters");
             self.findings.push(Finding::in_body(Code::FieldTooLong, self.pointer(key), says));
             return None;
