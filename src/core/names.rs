@@ -85,6 +85,7 @@ pub fn suggestion<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str>) -> 
 }
 
 /// Which characters a text has, whatever their case, one bit each; different ones may share a bit.
+#[must_use]
 pub const fn letters_of(text: &str) -> u64 {
     let (bytes, mut letters, mut at) = (text.as_bytes(), 0, 0);
     while at < bytes.len() {

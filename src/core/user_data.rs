@@ -277,9 +277,6 @@ pub fn of_person(reader: &mut BodyReader<'_, '_>, context: Context, unknown: Unk
 /// Whether two lists of digests, neither of them empty, have none in common. Under two names of
 /// one field (`email` and `em`) stands the same person, or somebody has mixed two up.
 fn disagree(one: &[Hashed], other: &[Hashed]) -> bool {
-    if let ([one], [other]) = (one, other) {
-        return one != other;
-    }
     let one: BTreeSet<&Hashed> = one.iter().collect();
     !one.is_empty() && !other.is_empty() && other.iter().all(|hash| !one.contains(hash))
 }

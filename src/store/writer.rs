@@ -34,7 +34,7 @@ use super::room::Room;
 use super::{Bells, StoreError};
 use folding::Folding;
 pub(super) use job::Kind;
-use job::{Job, Pending};
+use job::{Job, Jobs, Pending};
 pub(super) use state::State;
 use syncer::{Committed, Syncer};
 
@@ -185,7 +185,7 @@ impl Office {
     }
 
     /// Gives committed jobs to whoever syncs and answers them.
-    fn hand_over(&mut self, jobs: Vec<Box<dyn Job>>, syncer: &Syncer) {
+    fn hand_over(&mut self, jobs: Jobs, syncer: &Syncer) {
         let appended = std::mem::take(&mut self.state.appended);
         if !jobs.is_empty() {
             let wrote = self.has_written.swap(false, Ordering::Relaxed);
@@ -214,7 +214,7 @@ impl Office {
     }
 
     /// Turns away what the disk forbids, and gives back the others.
-    fn admitted(&mut self, jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+    fn admitted(&mut self, jobs: Jobs) -> Jobs {
         if let Some(failure) = self.health.failure() {
             for job in jobs {
                 job.answer(Err(failure.clone()));
@@ -237,10 +237,7 @@ impl Office {
     }
 
     /// All jobs in one transaction. If one fails, all come back undone.
-    fn together(
-        &mut self,
-        mut jobs: Vec<Box<dyn Job>>,
-    ) -> Result<Vec<Box<dyn Job>>, Vec<Box<dyn Job>>> {
+    fn together(&mut self, mut jobs: Jobs) -> Result<Jobs, Jobs> {
         if jobs.is_empty() {
             return Ok(jobs);
         }

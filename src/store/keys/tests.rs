@@ -1,3 +1,5 @@
+//! What is appended is found, by whoever reads the table as well, and in little memory.
+
 use super::*;
 use crate::store::schema;
 

@@ -15,6 +15,9 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
+/// Jobs in the order in which they arrived.
+pub(super) type Jobs = Vec<Box<dyn Job>>;
+
 /// What a job needs of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Kind {

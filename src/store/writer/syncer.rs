@@ -18,14 +18,14 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use rusqlite::ffi;
 
-use super::job::Job;
+use super::job::Jobs;
 use crate::store::health::Health;
 use crate::store::{Bells, DatasetKey, StoreError};
 
 /// A group that is committed and waits for the disk.
 pub(super) struct Committed {
     /// Its jobs.
-    pub(super) jobs: Vec<Box<dyn Job>>,
+    pub(super) jobs: Jobs,
     /// To which datasets it appended deliveries.
     pub(super) appended: Vec<DatasetKey>,
     /// Whether it wrote anything.
