@@ -204,10 +204,10 @@ def read_divan(text):
         row = re.match(r"(?P<indent>[│ ]*)[├╰]─ (?P<name>\S+)(?P<rest>.*)", line)
         if not row:
             continue
-        if row["indent"].strip(" ") == "" and len(row["indent"]) == 0:
-            parent, name = row["name"], row["name"]
-        else:
+        if row["indent"]:
             name = f"{parent}/{row['name']}"
+        else:
+            parent = name = row["name"]
         cells = [cell.strip() for cell in row["rest"].split("│")]
         median = re.fullmatch(r"([\d.]+) (ns|µs|us|ms|s)", cells[2]) if len(cells) > 2 else None
         if median:
@@ -285,10 +285,7 @@ def load(tools, service, bodies, seconds, prefix):
 def settle(service, meta_url):
     """Until all is delivered, or the time for that is over."""
     until = time.monotonic() + DRAIN_SECONDS
-    recorded = service.recorded()
-    while time.monotonic() < until:
-        if events_at(meta_url) >= recorded:
-            return
+    while events_at(meta_url) < service.recorded() and time.monotonic() < until:
         time.sleep(0.1)
 
 
@@ -323,12 +320,12 @@ def print_report(report):
 
 
 def print_transforms(part):
-    rounds = part["rounds"]
-    print("one event: JSON in, eight fields hashed, Meta's JSON out    events/s of one core        Tillpost is … times that")
-    titles = {"tillpost": f"Tillpost ({part['tillpost_is'] or 'not measured'})", "node_sdk": "Node SDK", "python_sdk": "Python SDK"}
+    rounds, titles = part["rounds"], {"tillpost": "Tillpost", "node_sdk": "Node SDK", "python_sdk": "Python SDK"}
+    print(f"one event: JSON in, eight fields hashed, Meta's JSON out\n  {'':<49}{'events/s of a core':<29}Tillpost is … times that")
     for name, values in rounds.items():
-        print(f"  {titles[name]:<58}{spread(values):<28}{'' if name == 'tillpost' else ratio(rounds['tillpost'], values)}")
-    print()
+        times_that = "" if name == "tillpost" else ratio(rounds["tillpost"], values)
+        print(f"  {titles[name]:<49}{spread(values):<29}{times_that}")
+    print(f"  Tillpost: {part['tillpost_is'] or 'not measured'} (medians); the SDKs by their processor time\n")
 
 
 def print_services(part):
@@ -337,14 +334,15 @@ def print_services(part):
     columns = [("p50 ms", "p50_ms", 1), ("p99 ms", "p99_ms", 1), ("delivered/s", "delivered_per_second", 0),
                ("of all", "delivered_share", 2), ("CPU µs", "cpu_us_per_payment", 0), ("MiB", "peak_mib", 0)]
     print(f"a service: {part['connections']} connections, one payment a request, all sent on to a stand-in for Meta at the same time")
-    print(f"  {'':<49}{'answers/s':<24}" + "".join(f"{title:>12}" for title, _, _ in columns)
+    print(f"  {'':<49}{'answers/s':<27}" + "".join(f"{title:>12}" for title, _, _ in columns)
           + "   Tillpost is … times: in answers/s, in CPU a payment")
     for name, figures in rounds.items():
         cells = "".join(f"{middle(figures, key):>12,.{digits}f}" for _, key, digits in columns)
-        print(f"  {of[name]:<49}{spread([one['answers_per_second'] for one in figures]):<24}{cells}   "
+        print(f"  {of[name]:<49}{spread([one['answers_per_second'] for one in figures]):<27}{cells}   "
               + ("" if name == "tillpost" else times(ours, figures)))
+    most = max((one["generator_cores"] for figures in rounds.values() for one in figures), default=0)
     print("  answers/s and ratios: median (lowest–highest) of the rounds; the other columns: median. delivered/s: while posting; "
-          f"of all: delivered {DRAIN_SECONDS} s later")
+          f"of all: delivered {DRAIN_SECONDS} s later.\n  The generator used at most {most:.2f} of a core")
 
 
 def middle(figures, key):

@@ -34,7 +34,7 @@ def main():
     FacebookSession.GRAPH = os.environ["META"]
     # Without its reporter of crashes: that one would write to Meta.
     FacebookAdsApi.init(access_token="token", crash_log=False)
-    database = sqlite3.connect(os.environ["DATABASE"], timeout=5, isolation_level=None)
+    database = sqlite3.connect(os.environ["DATABASE"], timeout=30, isolation_level=None)
     database.execute("PRAGMA synchronous = FULL")
     while True:
         try:
