@@ -6,5 +6,6 @@ const { Worker } = require('bullmq');
 const { send } = require('./sending.js');
 
 const connection = { host: '127.0.0.1', port: Number(process.env.REDIS_PORT) };
-const worker = new Worker('payments', (job) => send([job.data]), { connection, concurrency: 50 });
+const one = (job) => send([{ payment: job.data, at: Math.floor(job.timestamp / 1000) }]);
+const worker = new Worker('payments', one, { connection, concurrency: 50 });
 worker.on('error', (error) => console.error(error.message));

@@ -14,6 +14,7 @@ database.pragma('busy_timeout = 5000');
 database.exec(`
   CREATE TABLE IF NOT EXISTS payments (
     number INTEGER PRIMARY KEY, type TEXT NOT NULL, payment_id TEXT NOT NULL, body TEXT NOT NULL,
+    at INTEGER NOT NULL DEFAULT (unixepoch()),
     sent INTEGER NOT NULL DEFAULT 0, UNIQUE (type, payment_id));
   CREATE INDEX IF NOT EXISTS unsent ON payments (number) WHERE sent = 0;
 `);

@@ -26,6 +26,7 @@ database().executescript("""
     PRAGMA journal_mode = WAL;
     CREATE TABLE IF NOT EXISTS payments (
         number INTEGER PRIMARY KEY, type TEXT NOT NULL, payment_id TEXT NOT NULL, body TEXT NOT NULL,
+        at INTEGER NOT NULL DEFAULT (unixepoch()),
         sent INTEGER NOT NULL DEFAULT 0, UNIQUE (type, payment_id));
     CREATE INDEX IF NOT EXISTS unsent ON payments (number) WHERE sent = 0;
 """)

@@ -16,17 +16,16 @@ PAUSE_SECONDS = 0.05
 
 def turn(database):
     rows = database.execute(
-        "SELECT number, body FROM payments WHERE sent = 0 ORDER BY number LIMIT 1000").fetchall()
+        "SELECT number, body, at FROM payments WHERE sent = 0 ORDER BY number LIMIT 1000").fetchall()
     if not rows:
         time.sleep(PAUSE_SECONDS)
         return
-    now = int(time.time())
-    events = [event_of(json.loads(body), now) for _, body in rows]
+    events = [event_of(json.loads(body), at) for _, body, at in rows]
     received = EventRequest(pixel_id="1234567890", events=events).execute().events_received
     if received != len(rows):
         raise RuntimeError(f"{received} of {len(rows)} events were received")
     database.execute("BEGIN IMMEDIATE")
-    database.executemany("UPDATE payments SET sent = 1 WHERE number = ?", [(number,) for number, _ in rows])
+    database.executemany("UPDATE payments SET sent = 1 WHERE number = ?", [(number,) for number, _, _ in rows])
     database.execute("COMMIT")
 
 

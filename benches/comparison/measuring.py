@@ -47,7 +47,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_until_open(port, process, seconds=15):
+def wait_until_open(port, process, seconds=45):
     """Until somebody listens there; says so if the process ended instead."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

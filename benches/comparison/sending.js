@@ -7,9 +7,9 @@ const { eventOf } = require('./event.js');
 const { META } = process.env;
 Object.defineProperty(FacebookAdsApi, 'GRAPH', { get: () => META });
 
-async function send(payments) {
-  const now = Math.floor(Date.now() / 1000);
-  const events = payments.map((payment) => eventOf(payment, now));
+// Each payment with the second at which it arrived.
+async function send(arrived) {
+  const events = arrived.map(({ payment, at }) => eventOf(payment, at));
   const { events_received: received } = await new EventRequest('token', '1234567890', events).execute();
   if (received !== events.length) {
     throw new Error(`${received} of ${events.length} events were received`);

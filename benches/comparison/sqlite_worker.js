@@ -10,7 +10,7 @@ const database = new Database(process.env.DATABASE);
 database.pragma('synchronous = FULL');
 database.pragma('busy_timeout = 5000');
 const unsent = database.prepare(
-  'SELECT number, body FROM payments WHERE sent = 0 ORDER BY number LIMIT 1000',
+  'SELECT number, body, at FROM payments WHERE sent = 0 ORDER BY number LIMIT 1000',
 );
 const mark = database.prepare('UPDATE payments SET sent = 1 WHERE number = ?');
 const markAll = database.transaction((rows) => rows.forEach(({ number }) => mark.run(number)));
@@ -22,7 +22,7 @@ async function turn() {
     return;
   }
   try {
-    await send(rows.map(({ body }) => JSON.parse(body)));
+    await send(rows.map(({ body, at }) => ({ payment: JSON.parse(body), at })));
     markAll(rows);
     setImmediate(turn);
   } catch (error) {
