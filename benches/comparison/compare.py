@@ -42,6 +42,8 @@ def main():
     options = read_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     tools = options.tools
+    # Before the clock runs: building takes minutes.
+    bench = None if options.no_cargo else find_bench(tools)
     with tempfile.TemporaryDirectory(prefix="round-", dir=tools.work) as folder:
         folder = pathlib.Path(folder)
         bodies = folder / "bodies"
@@ -49,9 +51,10 @@ def main():
         report = {"machine": machine(tools, folder), "rounds_asked": options.rounds}
         until = time.monotonic() + options.budget
         report["same_events"] = check_that_all_agree(tools, folder)
-        report["transform"] = compare_transforms(options, folder, until)
+        report["transform"] = compare_transforms(options, bench, folder, until)
         report["service"] = compare_services(options, folder, bodies, until)
     report["busy_cores_elsewhere_after"] = round(measuring.busy_cores_elsewhere(), 2)
+    report["tillpost_is_times"] = medians_of_ratios(report)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(report, indent=2) + "\n")
     print_report(report)
@@ -70,8 +73,11 @@ def read_options():
     named = {name: os.environ[name] for name in ("WORK", "TILLPOST", "WRK", "REDIS_SERVER", "NODE")}
     options.tools = Tools(here, here.parent.parent, pathlib.Path(named["WORK"]), named["TILLPOST"], named["WRK"],
                           named["REDIS_SERVER"], named["NODE"])
-    wanted = options.only.split(",") if options.only else None
-    options.contestants = [one for one in contestants() if wanted is None or one.name in wanted]
+    known = [one.name for one in contestants()]
+    wanted = options.only.split(",") if options.only else known
+    if set(wanted) - set(known):
+        parser.error(f"--only knows {', '.join(known)}")
+    options.contestants = [one for one in contestants() if one.name in wanted]
     return options
 
 
@@ -143,12 +149,11 @@ def output(command, more=None):
 
 # ---- One event on one core -----------------------------------------------------------------------
 
-def compare_transforms(options, folder, until):
+def compare_transforms(options, bench, folder, until):
     """Events a second of one core: the SDKs by their processor time, Tillpost by its own benchmark."""
     tools, file = options.tools, folder / "numbered"
     lines = (payments.line(body) for body in payments.payments(BODIES))
     file.write_text("".join(line.replace(payments.PLACE_OF_ID, f"pay-{at:08x}") + "\n" for at, line in enumerate(lines)))
-    bench = None if options.no_cargo else find_bench(tools)
     figures = {name: [] for name in ["tillpost", *transforms(tools)]}
     for number in range(options.rounds):
         if time.monotonic() > until:
@@ -167,10 +172,12 @@ def on_one_core():
 
 
 def find_bench(tools):
-    """The first benchmark of BENCHES that this tree has, built. Building takes its time and is not counted."""
+    """The first benchmark of BENCHES that this tree has, built."""
     for name, rows in BENCHES:
         built = os.environ.get(f"BENCH_{name.upper()}")
         if not built and (tools.root / "benches" / f"{name}.rs").exists():
+            if not shutil.which("cargo"):
+                raise SystemExit("comparison: cargo is missing; --no-cargo leaves Tillpost's own benchmark out")
             note(f"building `cargo bench --bench {name}`")
             told = subprocess.run(
                 ["cargo", "bench", "--locked", "--bench", name, "--no-run", "--message-format=json"], cwd=tools.root,
@@ -314,6 +321,23 @@ def spread(values, digits=0):
 def ratio(ours, theirs):
     """How many times theirs ours is, within each round."""
     return spread([our / their for our, their in zip(ours, theirs)], 1)
+
+
+def medians_of_ratios(report):
+    """How many times the others Tillpost is, for programs: what the table says to people."""
+    def median(ours, theirs):
+        return round(statistics.median(our / their for our, their in zip(ours, theirs)), 2) if ours and theirs else None
+    def of(name, key):
+        return [one[key] for one in services[name]]
+    events, services = report["transform"]["rounds"], report["service"]["rounds"]
+    ratios = {name: {"events_per_second": median(events["tillpost"], events[name])} for name in events}
+    if "tillpost" in services:
+        ratios |= {name: {
+            "answers_per_second": median(of("tillpost", "answers_per_second"), of(name, "answers_per_second")),
+            "cpu_per_payment": median(of(name, "cpu_us_per_payment"), of("tillpost", "cpu_us_per_payment")),
+        } for name in services}
+    ratios.pop("tillpost")
+    return ratios
 
 
 def print_report(report):
