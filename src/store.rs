@@ -36,6 +36,7 @@ mod simulation;
 mod sources;
 mod story;
 mod sums;
+mod tallies;
 mod writer;
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Keeps the books small and forgetful: ends holds, erases what has served its purpose, prunes.
+//! Keeps the books small and forgetful: ends holds, erases what has served its purpose, prunes, counts.
 //!
 //! In: the books, the clock, how long the books are kept. Out: log lines. The work goes to the
 //! writer in small jobs with pauses between, so that captures pass in between; what fails is said
@@ -74,6 +74,9 @@ impl Upkeep {
                     self.pause().await;
                 }
             }
+        }
+        while self.store.move_tallies().await? {
+            self.pause().await;
         }
         if ended > 0 {
             telemetry::holds_ended(ended);

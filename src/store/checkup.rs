@@ -8,7 +8,9 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::health::mark;
-use super::{Books, StoreError, beside, books_of, circuits, integrity, lock, room, schema};
+use super::{
+    Books, StoreError, beside, books_of, circuits, integrity, lock, room, schema, tallies,
+};
 use crate::core::delivery::Circuit;
 use crate::core::time::Timestamp;
 
@@ -34,6 +36,8 @@ pub struct Checkup {
     pub stopped: Vec<(String, Circuit)>,
     /// When the oldest payment arrived whose event waits for its turn.
     pub oldest_pending: Option<Timestamp>,
+    /// How the sums differ from the rows, if they do and every row was looked at.
+    pub miscounted: Option<String>,
     /// What is wrong with it.
     pub damages: Vec<String>,
     /// Whether every page was looked at.
@@ -68,6 +72,7 @@ pub fn check_up(path: &Path, thorough: bool, now: Timestamp) -> Result<Checkup, 
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let books = if damages.is_empty() { books_of(path).ok() } else { None };
+    let is_counted = is_whole_look && damages.is_empty() && schema.0 == schema.1;
     Ok(Checkup {
         schema,
         is_in_use: lock::is_held(&beside(path, "lock")),
@@ -75,6 +80,7 @@ pub fn check_up(path: &Path, thorough: bool, now: Timestamp) -> Result<Checkup, 
         unused_bytes: number("freelist_count")? * page,
         log_bytes: length(Path::new(&log)),
         oldest_pending: oldest_pending(&connection).unwrap_or_default(),
+        miscounted: if is_counted { tallies::difference(&connection)? } else { None },
         damages: damages.iter().map(ToString::to_string).collect(),
         is_whole_look,
         was_damaged: mark(path).exists(),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{DatasetKey, Lease, Store, StoreError, schema};
+use super::{DatasetKey, Lease, Store, StoreError, schema, tallies};
 use crate::core::delivery::{Circuit, Why};
 use crate::core::time::Timestamp;
 
@@ -46,8 +46,7 @@ impl Store {
         self.read(move |connection| circuit(connection, dataset)).await
     }
 
-    /// How things stand with these datasets, in their order. It counts what waits, so it takes the
-    /// longer, the more there is.
+    /// How things stand with these datasets, in their order.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -142,39 +141,44 @@ fn circuit_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Circuit>> 
 fn datasets(connection: &Connection, keys: &[DatasetKey]) -> Result<Vec<DatasetState>, StoreError> {
     // One snapshot: the numbers of one moment.
     let snapshot = connection.unchecked_transaction()?;
-    let select = "SELECT d.id, d.name,
-                         (SELECT count(*) FROM deliveries l
-                          WHERE l.seq > d.cursor AND l.dataset = d.id
-                            AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = l.seq)
-                            AND NOT EXISTS (SELECT 1 FROM retries r WHERE r.delivery = l.seq)),
-                         (SELECT count(*) FROM retries r WHERE r.dataset = d.id),
-                         (SELECT count(*) FROM dead_letters x WHERE x.dataset = d.id
-                            AND NOT EXISTS (SELECT 1 FROM retries r WHERE r.delivery = x.delivery)
-                            AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = x.delivery)),
-                         (SELECT p.received_at FROM payments p WHERE p.seq = (
-                             SELECT l.payment FROM deliveries l WHERE l.seq = (
-                                 SELECT min(seq) FROM (
-                                     SELECT min(delivery) AS seq FROM retries WHERE dataset = d.id
-                                     UNION ALL
-                                     SELECT min(seq) FROM deliveries l
-                                     WHERE seq > d.cursor AND dataset = d.id
-                                       AND NOT EXISTS (SELECT 1 FROM withheld w
-                                                       WHERE w.delivery = l.seq))))),
+    let counts = tallies::counts(&snapshot)?;
+    let select = "SELECT d.name, (SELECT count(*) FROM retries r WHERE r.dataset = d.id),
                          c.why, c.since, c.until, c.failures, c.code, c.subcode, c.says
                   FROM datasets d LEFT JOIN circuits c ON c.dataset = d.id WHERE d.id = ?1";
     let mut statement = snapshot.prepare_cached(select)?;
-    let read = |row: &Row<'_>| {
-        let oldest: Option<i64> = row.get(5)?;
-        Ok(DatasetState {
-            name: row.get(1)?,
-            circuit: circuit_at(row, 6)?,
-            pending: row.get(2)?,
-            retrying: row.get(3)?,
-            dead: row.get(4)?,
-            oldest: oldest.map(Timestamp::from_millis),
-        })
+    let state = |key: &DatasetKey| {
+        let standing = counts.datasets.get(&key.0).copied().unwrap_or_default();
+        let mut state = statement.query_row([key.0], |row: &Row<'_>| {
+            let (name, retrying) = (row.get(0)?, row.get(1)?);
+            let (circuit, dead) = (circuit_at(row, 2)?, standing.dead);
+            Ok(DatasetState { name, circuit, pending: 0, retrying, dead, oldest: None })
+        })?;
+        state.pending = tallies::pending(&snapshot, key.0, &standing)?;
+        // Where nothing waits, a search for the oldest would read the log to its end.
+        if state.pending + state.retrying > 0 {
+            state.oldest = oldest(&snapshot, *key, (standing.cursor, state.pending > 0))?;
+        }
+        Ok(state)
     };
-    // One by one: a dataset that nobody sends to any more has a cursor that never moves, and the
-    // whole log behind it.
-    keys.iter().map(|key| Ok(statement.query_row([key.0], read)?)).collect()
+    keys.iter().map(state).collect()
+}
+
+/// When the payment arrived whose delivery is the oldest that is not finished.
+fn oldest(
+    connection: &Connection,
+    dataset: DatasetKey,
+    (cursor, has_pending): (i64, bool),
+) -> Result<Option<Timestamp>, StoreError> {
+    let select = "SELECT p.received_at FROM payments p WHERE p.seq = (
+                      SELECT l.payment FROM deliveries l WHERE l.seq = (
+                          SELECT min(seq) FROM (
+                              SELECT min(delivery) AS seq FROM retries WHERE dataset = ?1
+                              UNION ALL
+                              SELECT min(seq) FROM deliveries l
+                              WHERE ?3 AND seq > ?2 AND dataset = ?1
+                                AND NOT EXISTS (SELECT 1 FROM withheld w
+                                                WHERE w.delivery = l.seq))))";
+    let mut statement = connection.prepare_cached(select)?;
+    let oldest = statement.query_row(params![dataset.0, cursor, has_pending], |row| row.get(0));
+    Ok(oldest.optional()?.map(Timestamp::from_millis))
 }

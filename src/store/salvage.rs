@@ -78,10 +78,10 @@ pub fn salvage(path: &Path, into: &Path, now: Timestamp) -> Result<Salvaged, Sto
 }
 
 fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
-    // The keys are made anew of the payments that were found.
+    // The keys are made anew of the payments that were found, and the sums are counted.
     let select = "SELECT name FROM sqlite_schema
                   WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-                    AND name NOT IN ('payment_keys', 'key_salt') ORDER BY name";
+                    AND name NOT IN ('payment_keys', 'key_salt', 'tallies') ORDER BY name";
     names(connection, select)
 }
 

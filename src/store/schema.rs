@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Every migration, oldest first. The schema's version is their number.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replay.sql"),
     include_str!("migrations/0003_installs.sql"),
@@ -25,6 +25,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0009_circuits.sql"),
     include_str!("migrations/0010_checksums.sql"),
     include_str!("migrations/0011_keys.sql"),
+    include_str!("migrations/0012_tallies.sql"),
 ];
 
 /// The writer's connection. It does not sync its commits: the writer's syncer does, before anybody

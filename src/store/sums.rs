@@ -9,7 +9,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::{Store, StoreError, schema};
+use super::{Store, StoreError, schema, tallies};
 
 /// The sums. Every payment and every delivery that is kept is in exactly one of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -80,32 +80,33 @@ pub fn books_of(path: &Path) -> Result<Books, StoreError> {
 fn books(connection: &Connection) -> Result<Books, StoreError> {
     // One snapshot, so that all sums are of one moment.
     let snapshot = connection.unchecked_transaction()?;
-    let select = "SELECT
-        (SELECT count(*) FROM payments), (SELECT count(*) FROM removed_payments),
-        (SELECT count(*) FROM held_payments WHERE ended = 0),
-        (SELECT count(*) FROM held_payments WHERE ended <> 0),
-        (SELECT count(*) FROM deliveries),
-        (SELECT count(*) FROM deliveries d JOIN datasets s ON s.id = d.dataset AND d.seq > s.cursor
-         WHERE NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = d.seq)),
-        (SELECT count(*) FROM retries), (SELECT count(*) FROM dead_letters l
-         WHERE NOT EXISTS (SELECT 1 FROM retries r WHERE r.delivery = l.delivery)
-           AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = l.delivery)),
-        (SELECT count(*) FROM ended_letters e WHERE e.how = 'dropped'
-           AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.delivery = e.delivery)),
-        (SELECT count(*) FROM withheld)";
-    let mut sums = snapshot.query_row(select, [], |row| {
+    // A copy of a database that no service of this version has opened has no sums yet.
+    let has_sums = schema::version(&snapshot)? == schema::known();
+    let counts =
+        if has_sums { tallies::counts(&snapshot)? } else { tallies::recounted(&snapshot)? };
+    let (mut pending, mut dead) = (0, 0);
+    for (dataset, standing) in &counts.datasets {
+        pending += tallies::pending(&snapshot, *dataset, standing)?;
+        dead += standing.dead;
+    }
+    // Each counts an index that is short, or empty where all is well.
+    let select = "SELECT (SELECT count(*) FROM held_payments WHERE ended = 0),
+                         (SELECT count(*) FROM held_payments), (SELECT count(*) FROM retries)";
+    let number = |count: i64| u64::try_from(count).unwrap_or(0);
+    let mut sums = snapshot.prepare_cached(select)?.query_row([], |row| {
+        let (held, waited): (u64, u64) = (row.get(0)?, row.get(1)?);
         Ok(Books {
-            recorded: row.get(0)?,
-            removed: row.get(1)?,
-            held: row.get(2)?,
-            expired: row.get(3)?,
-            deliveries: row.get(4)?,
+            recorded: number(counts.recorded),
+            removed: number(counts.removed),
+            held,
+            expired: waited.saturating_sub(held),
+            deliveries: number(counts.deliveries),
             delivered: 0,
-            pending: row.get(5)?,
-            retrying: row.get(6)?,
-            dead: row.get(7)?,
-            dropped: row.get(8)?,
-            withheld: row.get(9)?,
+            pending: number(pending),
+            retrying: row.get(2)?,
+            dead: number(dead),
+            dropped: number(counts.dropped),
+            withheld: number(counts.withheld),
             pruned: PrunedSums::default(),
         })
     })?;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 
-use super::super::schema;
 use super::super::writer::State;
+use super::super::{schema, tallies};
 use super::process::{Process, Request};
 use super::{BEGINNING, Breach, Counts, DAY, Sabotage};
 use crate::core::batch::TRAVEL_MILLIS;
@@ -336,6 +336,9 @@ impl World {
     fn judge(mut self) -> Result<(Counts, u64), Breach> {
         if !self.is_quiet() {
             return Err("something is still to be sent after days of good weather".to_owned());
+        }
+        if let Some(difference) = tallies::difference(&self.books).expect("both counts") {
+            return Err(difference);
         }
         let dead = self.numbers("SELECT delivery FROM dead_letters");
         for seq in 1..self.next_seq {
