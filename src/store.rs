@@ -37,6 +37,7 @@ mod sources;
 mod story;
 mod sums;
 mod tallies;
+mod under_way;
 mod writer;
 
 use std::collections::HashMap;

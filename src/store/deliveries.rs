@@ -178,7 +178,7 @@ pub(super) fn take_lease(
         .optional()?;
     if taken.is_some() {
         // What an earlier lease had under way is nobody's any more.
-        books.state.under_way.retain(|_, of| *of != dataset);
+        books.state.under_way.forget(dataset);
     }
     Ok(taken)
 }
@@ -204,8 +204,9 @@ pub(super) fn claim(
     deliveries: &[i64],
 ) -> Result<Vec<i64>, StoreError> {
     let removed = settle::removed_of(books.connection, deliveries)?;
-    let going = deliveries.iter().filter(|seq| !removed.contains(seq));
-    books.state.under_way.extend(going.map(|seq| (*seq, dataset)));
+    for delivery in deliveries.iter().filter(|seq| !removed.contains(seq)) {
+        books.state.under_way.claim(*delivery, dataset);
+    }
     Ok(removed)
 }
 

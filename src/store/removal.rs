@@ -230,7 +230,7 @@ fn withhold(
             let delete = "DELETE FROM retries WHERE delivery = ?1";
             connection.prepare_cached(delete)?.execute([delivery])?;
         }
-        if delivered || books.state.under_way.contains_key(&delivery) {
+        if delivered || books.state.under_way.contains(delivery) {
             removed.sent += 1;
         } else {
             removed.withheld += 1;

@@ -25,7 +25,7 @@ pub(super) fn settle(books: &mut Books<'_>, settlement: &Settlement) -> Result<(
     for attempt in &settlement.attempts {
         write_attempt(connection, lease.dataset, attempt)?;
         for delivery in &attempt.deliveries {
-            books.state.under_way.remove(delivery);
+            books.state.under_way.settle(*delivery);
         }
         if attempt.outcome == ACCEPTED {
             // Removed while it was under way, and accepted all the same: it is delivered.
@@ -42,7 +42,7 @@ pub(super) fn settle(books: &mut Books<'_>, settlement: &Settlement) -> Result<(
     }
     let left = settlement.dead.iter().map(|dead| dead.delivery);
     for delivery in left.chain(settlement.retries.iter().map(|(delivery, ..)| *delivery)) {
-        books.state.under_way.remove(&delivery);
+        books.state.under_way.settle(delivery);
     }
     write_retries(connection, settlement)?;
     for dead in &settlement.dead {

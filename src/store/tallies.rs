@@ -3,7 +3,7 @@
 //! In: the books. Out: how many rows stand where, always of one snapshot and always exact. What was
 //! counted once stands in `tallies`; whoever asks adds the rows that came since, and upkeep moves
 //! the sums forward in slices. An insert writes nothing here. Rows that go are subtracted by
-//! triggers (migration 0013), in the transaction that deletes them. [`recounted`] reads every row and
+//! triggers (migration 0012), in the transaction that deletes them. [`recounted`] reads every row and
 //! must come to the same.
 
 use std::collections::BTreeMap;

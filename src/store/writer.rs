@@ -321,7 +321,8 @@ fn transaction(
 ) -> Result<(), StoreError> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     // A job that panics is a fault of ours: it must cost itself, not the thread that all wait for.
-    let worked = catch_unwind(AssertUnwindSafe(|| work(&mut Books { connection, state })));
+    let worked =
+        catch_unwind(AssertUnwindSafe(|| work(&mut Books { connection, state: &mut *state })));
     let done = worked.unwrap_or(Err(StoreError::Panicked)).and_then(|()| {
         connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 
+use super::super::under_way::UnderWay;
 use super::super::writer::State;
 use super::super::{schema, tallies};
 use super::process::{Process, Request};
@@ -178,7 +179,7 @@ impl World {
         process.name.push('\'');
         if self.processes.len() == 1 {
             self.books.execute("UPDATE datasets SET lease_until = 0", []).expect("freed");
-            self.state.under_way.clear();
+            self.state.under_way = UnderWay::default();
         }
     }
 

@@ -195,7 +195,7 @@ fn the_migration_counts_what_an_older_database_holds() {
         rows.books.execute(&format!("DROP TRIGGER {trigger}"), []).expect("dropped");
     }
     rows.books.execute("DROP TABLE tallies", []).expect("dropped");
-    let migration = include_str!("../migrations/0013_tallies.sql");
+    let migration = include_str!("../migrations/0012_tallies.sql");
     rows.books.execute_batch(migration).expect("the migration");
     assert_eq!(difference(&rows.books).expect("both counts"), None);
     let nothing_is_left = slice(&rows.books, 1).expect("a slice");

@@ -1,10 +1,9 @@
 //! What the writer keeps in memory, beside the database.
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::store::keys::Keys;
+use crate::store::under_way::UnderWay;
 use crate::store::{DatasetKey, StoreError};
 
 /// What the writer keeps in memory. A rolled-back job may leave a gap in the numbers; that is all.
@@ -17,7 +16,7 @@ pub(in crate::store) struct State {
     /// Payments that this group takes out of the books, with the number of their id.
     gone: Vec<(i64, i64)>,
     /// Deliveries whose request is under way, or was and is not settled yet.
-    pub(in crate::store) under_way: HashMap<i64, DatasetKey>,
+    pub(in crate::store) under_way: UnderWay,
     /// To which datasets this group appended deliveries.
     pub(super) appended: Vec<DatasetKey>,
     /// Whether this group erased something that the write-ahead log still holds.
@@ -48,7 +47,7 @@ impl State {
             next_delivery: delivery + 1,
             keys: Keys::read(connection)?,
             gone: Vec::new(),
-            under_way: HashMap::new(),
+            under_way: UnderWay::default(),
             appended: Vec::new(),
             erased: false,
             cut_wanted: false,
@@ -84,6 +83,7 @@ impl State {
 
     /// The end of a transaction: what it took out of the books is forgotten, or not.
     pub(in crate::store) fn ended(&mut self, is_committed: bool) {
+        self.under_way.end(is_committed);
         for (hash, payment) in std::mem::take(&mut self.gone) {
             if is_committed {
                 self.keys.forget(hash, payment);
