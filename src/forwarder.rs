@@ -109,7 +109,9 @@ impl Forwarder {
     /// Forwards under one lease, until told to stop.
     async fn forward(&self, lease: Lease, stop: &mut Stop) -> Result<(), StoreError> {
         let left = self.store.circuit(self.key).await?;
-        let pace = Pace::new(&self.clock, &self.sending, left);
+        let told = self.store.alarmed(self.key).await?;
+        self.alarm.begin(self, told, left.is_none());
+        let pace = Pace::new(&self.clock, &self.sending, (left, told));
         let _watching = self.watch_token(&pace);
         let carrier = Carrier { forwarder: self.clone(), lease, pace, stop: stop.clone() };
         let mut window = Window {

@@ -138,16 +138,18 @@ impl Carrier {
     fn tell_turn(&self, turn: Turn) {
         let (name, alarm) = (&self.forwarder.name, &self.forwarder.alarm);
         match turn.after {
-            Some(Why::Setup) if !self.pace.is_alarmed(true) => {
-                if let Some(circuit) = self.pace.circuit() {
+            Some(Why::Setup) => {
+                let Some(circuit) = self.pace.circuit() else { return };
+                let (since, is_new) = self.pace.alarm(circuit.since);
+                if is_new {
                     telemetry::paused(name, &circuit);
-                    alarm.paused(name, &circuit);
                 }
+                alarm.paused(&self.forwarder, &circuit, since);
             }
             // A throttle after a pause is an end of the pause that changes nothing for whoever waits.
-            None if self.pace.is_alarmed(false) => {
+            None if self.pace.end_alarm() => {
                 telemetry::resumed(name);
-                alarm.resumed(name, self.forwarder.clock.now());
+                alarm.resumed(&self.forwarder);
             }
             Some(_) | None => {}
         }

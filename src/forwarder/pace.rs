@@ -5,7 +5,6 @@
 //! after it, repetitions included, and is asked again if another failed while it waited.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use governor::middleware::NoOpMiddleware;
@@ -17,6 +16,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::Sending;
 use crate::core::delivery::{Admission, Circuit, Heard, Moment, Turn, Valve, Why};
+use crate::core::time::Timestamp;
 use crate::store::CircuitChange;
 
 /// The pace of one dataset.
@@ -26,8 +26,8 @@ pub(super) struct Pace {
     limiter: Option<RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Nanos>>>,
     valve: Mutex<Valve>,
     written: Mutex<Written>,
-    /// Whether somebody was told that the dataset is paused, and not yet that it flows again.
-    alarmed: AtomicBool,
+    /// The beginning of the pause of which somebody was told, and not yet that it is over.
+    alarmed: Mutex<Option<Timestamp>>,
     /// Counts the changes of the valve; whoever waits for one listens here.
     changes: watch::Sender<u64>,
 }
@@ -52,8 +52,12 @@ impl Drop for Place {
 
 impl Pace {
     /// The pace that a dataset asks for, or as fast as Meta answers; its valve stands as it was
-    /// left.
-    pub(super) fn new(clock: &Clock, sending: &Sending, left: Option<Circuit>) -> Arc<Self> {
+    /// left. `told` is the beginning of the pause of which somebody was told.
+    pub(super) fn new(
+        clock: &Clock,
+        sending: &Sending,
+        (left, told): (Option<Circuit>, Option<Timestamp>),
+    ) -> Arc<Self> {
         let quota = |rate: NonZeroU32| {
             // A full request must fit through the limiter at once, even where the rate is below it.
             let request = u32::try_from(sending.batch_events).unwrap_or(u32::MAX);
@@ -63,12 +67,12 @@ impl Pace {
             .max_events_per_second
             .and_then(NonZeroU32::new)
             .map(|rate| RateLimiter::direct_with_clock(quota(rate), clock.clone()));
-        let is_paused = left.as_ref().is_some_and(Circuit::is_paused);
+        let paused = left.as_ref().filter(|circuit| circuit.is_paused()).map(|left| left.since);
+        let alarmed = Mutex::new(told.filter(|_| left.is_some()).or(paused));
         let written = Written { change: 0, circuit: left.clone(), is_certain: true };
         let valve = Mutex::new(Valve::new(sending.max_in_flight, left, moment(clock)));
         let (changes, _) = watch::channel(0);
         let written = Mutex::new(written);
-        let alarmed = AtomicBool::new(is_paused);
         Arc::new(Self { clock: clock.clone(), limiter, valve, written, alarmed, changes })
     }
 
@@ -109,9 +113,17 @@ impl Pace {
         self.change(|valve| valve.met(met))
     }
 
-    /// Notes whether people know of a pause from now on, and says whether they did before.
-    pub(super) fn is_alarmed(&self, from_now_on: bool) -> bool {
-        self.alarmed.swap(from_now_on, Ordering::Relaxed)
+    /// Notes that people are told of a pause: the beginning of the one that they know, or of this
+    /// one, and whether it is news.
+    pub(super) fn alarm(&self, since: Timestamp) -> (Timestamp, bool) {
+        let mut alarmed = self.alarmed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = alarmed.is_none();
+        (*alarmed.get_or_insert(since), is_new)
+    }
+
+    /// Notes that the pause is over, and says whether people knew of one.
+    pub(super) fn end_alarm(&self) -> bool {
+        self.alarmed.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }
 
     /// Why nothing is sent at the moment, if that is so.

@@ -46,6 +46,43 @@ impl Store {
         self.read(move |connection| circuit(connection, dataset)).await
     }
 
+    /// Notes what somebody outside was told of a dataset and has heard: that it is paused since then,
+    /// or that it flows.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn alarm_heard(
+        &self,
+        dataset: DatasetKey,
+        paused: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let upsert =
+            "INSERT INTO circuits (dataset, epoch, change, since, until, failures, says, heard)
+                      VALUES (?1, 0, 0, 0, 0, 0, '', ?2)
+                      ON CONFLICT DO UPDATE SET heard = excluded.heard";
+        let row = (dataset.0, paused.map(Timestamp::millis));
+        self.write(move |books| {
+            Ok(books.connection.prepare_cached(upsert)?.execute(row).map(drop)?)
+        })
+        .await
+    }
+
+    /// Since when a dataset is paused, as somebody outside was told and has heard; nothing if they
+    /// believe that it flows.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn alarmed(&self, dataset: DatasetKey) -> Result<Option<Timestamp>, StoreError> {
+        let read = move |connection: &Connection| {
+            let select = "SELECT heard FROM circuits WHERE dataset = ?1";
+            let mut statement = connection.prepare_cached(select)?;
+            let heard: Option<Option<i64>> =
+                statement.query_row([dataset.0], |row| row.get(0)).optional()?;
+            Ok(heard.flatten().map(Timestamp::from_millis))
+        };
+        self.read(read).await
+    }
+
     /// How things stand with these datasets, in their order.
     ///
     /// # Errors

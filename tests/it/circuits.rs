@@ -1,10 +1,12 @@
 //! Datasets that stop: for their token, for a throttle, for a bad neighbour, for poison.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::post;
 use serde_json::Value;
 use tillpost::core::time::Timestamp;
@@ -17,17 +19,34 @@ type Heard = Arc<Mutex<Vec<Value>>>;
 
 /// Somebody who listens to alarms, and the address.
 async fn listener() -> (Heard, String) {
+    let (heard, address, _) = listener_that_may_be_deaf(false).await;
+    (heard, address)
+}
+
+/// The same, who refuses whatever comes as long as the flag is up. Each refusal is kept
+/// as `null`.
+async fn listener_that_may_be_deaf(deaf: bool) -> (Heard, String, Arc<AtomicBool>) {
     let heard = Heard::default();
+    let deaf = Arc::new(AtomicBool::new(deaf));
+    let is_deaf = Arc::clone(&deaf);
     let listening = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listening.local_addr().expect("an address");
     let notices = Arc::clone(&heard);
     let hear = move |body: String| async move {
-        let notice = serde_json::from_str(&body).expect("JSON");
+        let is_deaf = is_deaf.load(Ordering::Relaxed);
+        let notice = if is_deaf { "null" } else { &body };
+        let notice = serde_json::from_str(notice).expect("JSON");
         notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+        if is_deaf { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
     };
     let router = Router::new().route("/hook", post(hear));
     tokio::spawn(async move { axum::serve(listening, router).await });
-    (heard, format!("http://{address}/hook"))
+    (heard, format!("http://{address}/hook"), deaf)
+}
+
+/// How often somebody knocked, heard or not.
+fn knocks(heard: &Heard) -> usize {
+    heard.lock().unwrap_or_else(PoisonError::into_inner).len()
 }
 
 fn events(heard: &Heard) -> Vec<String> {
@@ -123,6 +142,95 @@ async fn an_expired_token_pauses_once_and_a_new_one_in_its_file_wakes_within_sec
     let told = heard.lock().unwrap_or_else(PoisonError::into_inner)[0].clone();
     let text = told["text"].as_str().unwrap_or_default();
     assert!(text.contains("Nothing is lost") && !text.contains("story-"), "{told}");
+}
+
+#[tokio::test]
+async fn a_pause_that_nobody_heard_of_is_told_by_the_next_process() {
+    let (heard, address, deaf) = listener_that_may_be_deaf(true).await;
+    let plan = || {
+        Plan::default().file("hook", &address).dataset("[alerts]\nwebhook = { file = \"hook\" }")
+    };
+    let engine = plan().start().await;
+    engine.faults(r#"{"faults":[{"do":"fail","status":400,"code":190,"subcode":463}]}"#);
+    engine.sign_up("666").await;
+    engine.purchase("666", "p0").await;
+    engine.until(|_| knocks(&heard) > 0).await;
+    becomes(&engine, "paused").await;
+    let engine = engine.restart(&plan()).await;
+    deaf.store(false, Ordering::Relaxed);
+    engine.until(|_| events(&heard).len() == 1).await;
+    assert_eq!(events(&heard), ["dataset_paused"]);
+
+    // Its end was not heard either before the next process: that one tells it without a request.
+    deaf.store(true, Ordering::Relaxed);
+    let before = knocks(&heard);
+    engine.faults(r#"{"faults":[]}"#);
+    engine.drain().await;
+    engine.until(|_| knocks(&heard) > before).await;
+    becomes(&engine, "flowing").await;
+    let engine = engine.restart(&plan()).await;
+    deaf.store(false, Ordering::Relaxed);
+    engine.until(|_| events(&heard).len() == 2).await;
+    assert_eq!(events(&heard), ["dataset_paused", "dataset_resumed"]);
+    let engine = engine.restart(&plan()).await;
+    pass(&engine, 15).await;
+    assert_eq!(events(&heard).len(), 2, "what was heard is not told again");
+}
+
+#[tokio::test]
+async fn nobody_hears_of_a_pause_after_its_end() {
+    let (heard, address, deaf) = listener_that_may_be_deaf(true).await;
+    let engine = Plan::default()
+        .file("hook", &address)
+        .dataset("[alerts]\nwebhook = { file = \"hook\" }")
+        .start()
+        .await;
+    let expired = r#"{"do":"fail","times":1,"status":400,"code":190,"subcode":463}"#;
+    engine.faults(&format!(r#"{{"faults":[{expired}]}}"#));
+    engine.sign_up("666").await;
+    engine.purchase("666", "p0").await;
+    engine.until(|_| knocks(&heard) > 0).await;
+    // The pause is over before somebody takes its alarm.
+    assert_eq!(engine.drain().await.delivered, 1);
+    let before = knocks(&heard);
+    engine.until(|_| knocks(&heard) > before).await;
+    deaf.store(false, Ordering::Relaxed);
+    engine.until(|_| !events(&heard).is_empty()).await;
+    pass(&engine, 60).await;
+    assert_eq!(events(&heard), ["dataset_resumed"]);
+}
+
+#[tokio::test]
+async fn a_paused_dataset_is_looked_at_when_nothing_waits_for_it() {
+    let engine = Engine::start().await;
+    engine.sign_up("666").await;
+    for (code, becomes_well) in [(190, true), (200, false)] {
+        let refuses = format!(r#"{{"do":"fail","status":400,"code":{code}}}"#);
+        engine.faults(&format!(r#"{{"faults":[{refuses}]}}"#));
+        let before = engine.sandbox.requests().len();
+        engine.purchase("666", "taken-back").await;
+        engine.until(|_| engine.sandbox.requests().len() > before).await;
+        becomes(&engine, "paused").await;
+        engine.post("/api/v1/remove-payment", r#"{"payment_id":"taken-back"}"#).await;
+        let mut state = Value::Null;
+        // Two minutes of the story, and for each second as much real time as an answer needs.
+        for _ in 0..120 {
+            pass(&engine, 1).await;
+            for _ in 0..10 {
+                state = dataset(&engine).await;
+            }
+        }
+        // Only the token's fault shows in a look; what the token may not do shows in an event.
+        let is_well = state["state"] == "flowing";
+        assert_eq!(is_well, becomes_well, "{code}: {state}");
+        let help = state["stopped"]["help"].as_str().unwrap_or_default();
+        assert_eq!(help.contains("the next event is the next try"), !becomes_well, "{state}");
+        assert_eq!(engine.sandbox.requests().len(), before + 1, "no event was sent for a look");
+    }
+    engine.faults(r#"{"faults":[]}"#);
+    engine.purchase("666", "next").await;
+    assert_eq!(engine.drain().await.delivered, 1);
+    becomes(&engine, "flowing").await;
 }
 
 #[tokio::test]

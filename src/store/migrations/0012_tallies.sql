@@ -111,3 +111,16 @@ CREATE TRIGGER tally_withheld_gone AFTER DELETE ON withheld BEGIN
         AND dataset = (SELECT dataset FROM dead_letters WHERE delivery = old.delivery)
         AND NOT EXISTS (SELECT 1 FROM retries WHERE delivery = old.delivery);
 END;
+
+-- Since when a dataset is paused, as somebody outside has heard; null if they believe that it flows. A
+-- pause of a former version counts as heard: it was told when it began.
+ALTER TABLE circuits ADD COLUMN heard INTEGER;
+UPDATE circuits SET heard = since WHERE why = 'setup';
+
+-- When somebody last brought a user's address or browser, which Meta wants in clear: they are erased
+-- from the user in their time. The index holds the users that have one.
+ALTER TABLE users ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
+UPDATE users SET seen_at = known_at
+    WHERE instr(person, '"client_ip_address":') OR instr(person, '"client_user_agent":');
+CREATE INDEX users_passing ON users (seen_at)
+    WHERE instr(person, '"client_ip_address":') OR instr(person, '"client_user_agent":');

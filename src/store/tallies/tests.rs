@@ -61,7 +61,7 @@ impl Rows {
         let (at, what) = (self.chance.i64(0..=self.delivery.max(1)), self.chance.u32(0..14));
         let of = "(SELECT seq, dataset FROM deliveries WHERE seq >= ?1 ORDER BY seq LIMIT 1)";
         let on_one = |insert: &str| {
-            self.execute(&format!("{insert} FROM {of} WHERE true ON CONFLICT DO NOTHING"), &[at])
+            self.execute(&format!("{insert} FROM {of} WHERE true ON CONFLICT DO NOTHING"), &[at]);
         };
         match what {
             0..4 => self.execute(
@@ -195,6 +195,9 @@ fn the_migration_counts_what_an_older_database_holds() {
         rows.books.execute(&format!("DROP TRIGGER {trigger}"), []).expect("dropped");
     }
     rows.books.execute("DROP TABLE tallies", []).expect("dropped");
+    rows.books.execute("ALTER TABLE circuits DROP COLUMN heard", []).expect("dropped");
+    rows.books.execute("DROP INDEX users_passing", []).expect("dropped");
+    rows.books.execute("ALTER TABLE users DROP COLUMN seen_at", []).expect("dropped");
     let migration = include_str!("../migrations/0012_tallies.sql");
     rows.books.execute_batch(migration).expect("the migration");
     assert_eq!(difference(&rows.books).expect("both counts"), None);
