@@ -113,7 +113,7 @@ impl Forwarder {
         self.alarm.begin(self, told, left.is_none());
         let pace = Pace::new(&self.clock, &self.sending, (left, told));
         let _watching = self.watch_token(&pace);
-        let carrier = Carrier { forwarder: self.clone(), lease, pace, stop: stop.clone() };
+        let mut carrier = Carrier { forwarder: self.clone(), lease, pace, stop: stop.clone() };
         let mut window = Window {
             runs: VecDeque::new(),
             position: lease.cursor,
@@ -151,6 +151,7 @@ impl Forwarder {
                 return Ok(());
             } else {
                 cursor = window.position;
+                carrier.look().await;
                 self.idle(lease, cursor, stop).await?;
             }
         }

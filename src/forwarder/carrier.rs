@@ -11,8 +11,10 @@ use super::pace::{Pace, Place, moment};
 use super::{Forwarder, LEASE_MILLIS, STORE_PAUSE_MILLIS, Stop};
 use crate::core::batch;
 use crate::core::delivery::{
-    Attempt, Carriage, Carried, Delivery, Heard, Next, Signal, Step, Turn, Why, stops_for,
+    Attempt, Carriage, Carried, Delivery, Heard, Met, Next, Signal, Step, Turn, Why, judge,
+    stops_for,
 };
+use crate::core::meta::usage::Usage;
 use crate::store::{Lease, Settlement, StoreError};
 use crate::telemetry;
 
@@ -117,6 +119,38 @@ impl Carrier {
         }
     }
 
+    /// Looks at a dataset that is paused while no event waits for it: without a request nobody would
+    /// ever find out that it is mended.
+    pub(super) async fn look(&mut self) {
+        if !self.pace.is_look_due() {
+            return;
+        }
+        let clock = self.forwarder.clock.clone();
+        let (at, started) = (clock.now(), clock.monotonic_millis());
+        let looked = tokio::select! {
+            looked = self.forwarder.client.look() => looked,
+            _ = self.stop.wait_for(|stop| *stop) => return,
+        };
+        let now = moment(&clock);
+        let attempt = Attempt::of(&[], at, now.steady - started, &looked.outcome);
+        let tries = self.pace.tries(stops_for(&looked.outcome));
+        let met = Met { outcome: &looked.outcome, deliveries: 1, tries };
+        let signal = match judge(self.forwarder.waits, met, fastrand::f64()) {
+            Next::Deliver => Signal::Accepted,
+            Next::Wait { why, millis } => Signal::Halt { why, millis },
+            // A look carries no event that could be at fault: it is the dataset, as before.
+            Next::Halve | Next::SetAside { .. } | Next::DeadLetter(_) => {
+                let millis = self.forwarder.waits.setup.patient_millis(tries, fastrand::f64());
+                Signal::Halt { why: Why::Setup, millis }
+            }
+        };
+        let (usage, codes, says) =
+            (Usage::default(), (attempt.code, attempt.subcode), attempt.says.as_str());
+        let turn = self.pace.met(Heard { started, now, signal, usage, codes, says });
+        self.tell_turn(turn);
+        self.note(Vec::new()).await;
+    }
+
     /// What the log says of a request.
     fn tell(&self, next: Next, signal: Signal, events: usize, met: (&str, i64, u32)) {
         let (name, (shown, millis, tries)) = (&self.forwarder.name, met);
@@ -158,9 +192,13 @@ impl Carrier {
     /// Writes a failed attempt down at once, with why nothing is sent any more. If that fails the
     /// attempt is forgotten, nothing else.
     async fn write_down(&self, attempt: Attempt) {
+        self.note(vec![attempt]).await;
+    }
+
+    async fn note(&self, attempts: Vec<Attempt>) {
         let until = self.forwarder.clock.now().plus_millis(LEASE_MILLIS);
         let settlement = Settlement {
-            attempts: vec![attempt],
+            attempts,
             circuit: self.pace.unwritten(),
             ..Settlement::renewal(self.lease, until)
         };

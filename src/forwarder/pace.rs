@@ -131,6 +131,13 @@ impl Pace {
         self.lock().circuit().cloned()
     }
 
+    /// Whether it is time to look at a paused dataset for which no event waits.
+    pub(super) fn is_look_due(&self) -> bool {
+        let valve = self.lock();
+        valve.circuit().is_some_and(Circuit::is_seen_by_a_look)
+            && valve.is_open(self.clock.monotonic_millis())
+    }
+
     /// What the books have not been told yet: for the next settlement, whosever it is.
     pub(super) fn unwritten(&self) -> Option<CircuitChange> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::{Api, answer};
-use crate::core::delivery::Why;
+use crate::core::delivery::{Circuit, Why};
 use crate::core::time::Timestamp;
 use crate::store::DatasetState;
 
@@ -42,7 +42,7 @@ struct Stopped {
     subcode: Option<i64>,
     says: String,
     what: &'static str,
-    help: &'static str,
+    help: String,
 }
 
 /// Lists the datasets.
@@ -76,9 +76,21 @@ pub(super) fn state(dataset: &DatasetState) -> &'static str {
 /// The words for all states.
 pub(super) const STATES: [&str; 5] = ["flowing", "waiting", "slowed", "throttled", "paused"];
 
+/// What to do. Where only an event can show that it is done, and none waits, that is said.
+fn help(circuit: &Circuit, nothing_waits: bool) -> String {
+    let help = circuit.help();
+    if nothing_waits && circuit.is_paused() && !circuit.is_seen_by_a_look() {
+        return format!(
+            "{help}; nothing waits for this dataset, so the next event is the next try"
+        );
+    }
+    help.to_owned()
+}
+
 impl Dataset {
     fn of(dataset: DatasetState) -> Self {
         let state = state(&dataset);
+        let nothing_waits = dataset.pending + dataset.retrying == 0;
         let stopped = dataset.circuit.map(|circuit| Stopped {
             since: circuit.since.to_string(),
             next_request: circuit.until.to_string(),
@@ -86,7 +98,7 @@ impl Dataset {
             code: circuit.code,
             subcode: circuit.subcode,
             what: circuit.what(),
-            help: circuit.help(),
+            help: help(&circuit, nothing_waits),
             says: circuit.says,
         });
         Self {

@@ -48,6 +48,19 @@ impl Circuit {
         self.why == Why::Setup
     }
 
+    /// Whether a look at the dataset, which sends no event, shows that it is over. A token that may
+    /// look may still not be allowed to send, so the other reasons end with an event that passes.
+    ///
+    /// # Source
+    /// Meta, "Graph API / Handling errors": 190, 102 and 104 are about the token, whatever it is used
+    /// for; 100 with 33 is an object that does not exist or is not visible.
+    #[must_use]
+    pub fn is_seen_by_a_look(&self) -> bool {
+        let is_token = matches!(self.code, Some(102 | 104 | 190));
+        let is_missing = self.code == Some(100) && self.subcode == Some(33);
+        self.why == Why::Setup && (is_token || is_missing)
+    }
+
     /// What is the matter, without a full stop.
     #[must_use]
     pub fn what(&self) -> &'static str {
@@ -114,6 +127,26 @@ impl Circuit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_proves_something_of_a_token_and_nothing_of_a_permission() {
+        for (why, code, subcode, expected) in [
+            (Why::Setup, Some(190), Some(463), true),
+            (Why::Setup, Some(102), None, true),
+            (Why::Setup, Some(100), Some(33), true),
+            (Why::Setup, Some(100), Some(2_804_030), false),
+            (Why::Setup, Some(200), None, false),
+            (Why::Setup, Some(10), None, false),
+            (Why::Setup, None, None, false),
+            (Why::Trouble, Some(190), None, false),
+            (Why::Throttled, Some(190), None, false),
+        ] {
+            let at = Timestamp::from_seconds(0);
+            let (since, until, says) = (at, at, String::new());
+            let circuit = Circuit { why, since, until, failures: 1, code, subcode, says };
+            assert_eq!(circuit.is_seen_by_a_look(), expected, "{why:?} {code:?} {subcode:?}");
+        }
+    }
 
     #[test]
     fn every_reason_says_what_it_is_and_what_helps() {
