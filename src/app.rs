@@ -171,7 +171,8 @@ impl App {
         let reload =
             Reload { files, datasets, config: config.path.clone(), world, clock: clock.clone() };
         let (store, retention_days) = (desk.store.clone(), config.retention_days);
-        let upkeep = Upkeep { store, clock: clock.clone(), retention_days };
+        let datasets = desk.datasets.values().copied().collect();
+        let upkeep = Upkeep { store, clock: clock.clone(), retention_days, datasets };
         let doors = (desk.intake.clone(), desk.store.clone());
         let api = Api::new(doors, clock, desk.projects.clone(), config.http.admin_token.clone());
         let address_file = address_file(&config.store);

@@ -60,7 +60,7 @@ pub use listing::{Cursor, LOOKED_AT_MAX, Listed, ListedEvent, Listing, Page};
 pub use payments::{Entered, Entry, HeldPayment, NewPayment, StoredPayment};
 pub use removal::{Doomed, Removed};
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};
-pub use retention::{Pruned, Stage};
+pub use retention::{Kept, Pruned, Stage};
 pub use salvage::{Salvaged, SalvagedTable, salvage};
 pub use signups::{EnteredSignup, NewSignup};
 pub use sources::Source;

@@ -5,9 +5,11 @@
 //! and tried again at the next round. Nothing is lost by a stop in the middle: every job stands for
 //! itself.
 
+use std::sync::Arc;
+
 use crate::clock::Clock;
 use crate::core::time::Timestamp;
-use crate::store::{Stage, Store, StoreError};
+use crate::store::{DatasetKey, Kept, Stage, Store, StoreError};
 use crate::telemetry;
 
 /// How often it is looked for something to erase or to end, in milliseconds.
@@ -27,6 +29,8 @@ pub(super) struct Upkeep {
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) retention_days: u64,
+    /// The datasets that events are sent to.
+    pub(super) datasets: Arc<[DatasetKey]>,
 }
 
 impl Upkeep {
@@ -44,21 +48,43 @@ impl Upkeep {
         }
     }
 
+    /// Everything once. What fails holds up nothing of the rest, and what was erased is folded in
+    /// whatever failed. The first failure is told.
     async fn round(&self, now: Timestamp, prune: bool) -> Result<(), StoreError> {
-        let (mut ended, mut erased, mut pruned) = (0, 0, 0);
+        let mut gone = 0;
+        let done = [
+            self.end_holds(now, &mut gone).await,
+            self.erase(now, &mut gone).await,
+            if prune { self.prune(now, &mut gone).await } else { Ok(()) },
+            self.count().await,
+            self.store.fold_in_erased(gone > 0).await,
+        ];
+        done.into_iter().collect()
+    }
+
+    async fn end_holds(&self, now: Timestamp, gone: &mut usize) -> Result<(), StoreError> {
+        let mut ended = 0;
         loop {
             let count = self.store.end_holds(now).await?;
             ended += count;
+            *gone += count;
             if count == 0 {
                 break;
             }
             self.pause().await;
         }
+        if ended > 0 {
+            telemetry::holds_ended(ended);
+        }
+        Ok(())
+    }
+
+    async fn erase(&self, now: Timestamp, gone: &mut usize) -> Result<(), StoreError> {
         loop {
             let slice = self.store.erase_passing(now).await?;
-            erased += slice.payments;
+            *gone += slice.payments;
             if !slice.more {
-                break;
+                return Ok(());
             }
             self.pause().await;
         }
@@ -74,17 +100,32 @@ impl Upkeep {
                     self.pause().await;
                 }
             }
-        }
-        while self.store.move_tallies().await? {
             self.pause().await;
         }
-        if ended > 0 {
-            telemetry::holds_ended(ended);
+        let mut pruned = 0;
+        let mut stage = Some(Stage::FIRST);
+        while let Some(next) = stage {
+            let kept = Kept { before, now, datasets: Arc::clone(&self.datasets) };
+            let slice = self.store.prune(kept, next).await?;
+            pruned += slice.payments;
+            *gone += slice.payments;
+            stage = slice.next;
+            // A slice of payments that must stay costs the writer as much as one that goes.
+            if slice.looked_at > 0 {
+                self.pause().await;
+            }
         }
         if pruned > 0 {
             telemetry::pruned(pruned, self.retention_days);
         }
-        self.store.fold_in_erased(ended + erased + pruned > 0).await
+        Ok(())
+    }
+
+    async fn count(&self) -> Result<(), StoreError> {
+        while self.store.move_tallies().await? {
+            self.pause().await;
+        }
+        Ok(())
     }
 
     async fn pause(&self) {

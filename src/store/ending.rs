@@ -165,7 +165,7 @@ fn end(
             connection.prepare_cached(insert)?.execute(params![id, dataset.0, now.millis()])?;
             books.state.ring(dataset);
         }
-        Ending::Drop { .. } => erasure::finished(books, id)?,
+        Ending::Drop { .. } => erasure::finished(books, id, now)?,
     }
     Ok(end)
 }

@@ -2,8 +2,8 @@
 //! and browser.
 //!
 //! A payment with such a field is noted when it is entered. From then on it is looked at from time
-//! to time: once all its deliveries are delivered or dropped, the fields are erased from its capture
-//! and from its events. A dead letter keeps them, because a retry sends the same bytes; a payment
+//! to time: once all its deliveries are delivered, dropped, or too old for Meta, the fields are erased from its
+//! capture and from its events. A dead letter keeps them, because a retry sends the same bytes; a payment
 //! without an event keeps them as long as a replay could still send one. The work is done in small
 //! jobs of the writer, behind the deliveries and not among them: a settlement stays as fast as it is.
 
@@ -25,6 +25,10 @@ const FIRST_LOOK_MILLIS: i64 = 5_000;
 /// Shortest and longest time between two looks at a payment that is not finished, in milliseconds.
 /// In between it is as long as the payment is old, so that a backlog is not read over and over.
 const NEXT_LOOK_MILLIS: (i64, i64) = (30_000, 3_600_000);
+
+/// How long an event must be too old before its fields are erased, in milliseconds. Ours: a clock that
+/// was wrong by hours costs no event its fields.
+const OVER_MILLIS: i64 = 24 * 3_600_000;
 
 /// Takes the fields out of a capture or an event, wherever the text is JSON at all.
 const ERASE_CAPTURE: &str = "UPDATE payments SET capture = json_remove(capture,
@@ -139,7 +143,7 @@ fn erase(books: &mut Books<'_>, now: Timestamp) -> Result<Erased, StoreError> {
         let age = now.millis_since(received_at);
         if count == 0 && age < AGE_MAX_MILLIS {
             look_again(connection, seq, received_at.plus_millis(AGE_MAX_MILLIS))?;
-        } else if is_finished(connection, first, count)? {
+        } else if is_finished(connection, (first, count), now)? {
             erase_one(connection, seq, (first, count))?;
             erased.payments += 1;
         } else {
@@ -166,14 +170,20 @@ fn due(connection: &Connection, now: Timestamp) -> Result<Vec<Noted>, StoreError
     Ok(rows.collect::<Result<Vec<_>, _>>()?)
 }
 
-/// Whether none of these deliveries will be sent again, not even by a person's decision.
-fn is_finished(connection: &Connection, first: i64, count: i64) -> Result<bool, StoreError> {
+/// Whether none of these deliveries will be sent again, not even by a person's decision. What is too
+/// old never is, whether a forwarder has found that out or nobody sends to its dataset any more.
+fn is_finished(
+    connection: &Connection,
+    (first, count): (i64, i64),
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let select = "SELECT NOT EXISTS (
         SELECT 1 FROM deliveries d JOIN datasets s ON s.id = d.dataset
-        WHERE d.seq >= ?1 AND d.seq < ?2 AND (d.seq > s.cursor
+        WHERE d.seq >= ?1 AND d.seq < ?2 AND d.expires_at > ?3 AND (d.seq > s.cursor
             OR EXISTS (SELECT 1 FROM retries r WHERE r.delivery = d.seq)
             OR EXISTS (SELECT 1 FROM dead_letters l WHERE l.delivery = d.seq)))";
-    let range = params![first, first + count];
+    let over = now.plus_millis(-OVER_MILLIS);
+    let range = params![first, first + count, over.millis()];
     Ok(connection.prepare_cached(select)?.query_row(range, |row| row.get(0))?)
 }
 
@@ -188,7 +198,11 @@ fn erase_one(
 }
 
 /// Erases the fields of the payment of a delivery that was dropped just now, if that finished it.
-pub(super) fn finished(books: &mut Books<'_>, delivery: i64) -> Result<(), StoreError> {
+pub(super) fn finished(
+    books: &mut Books<'_>,
+    delivery: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let connection = books.connection;
     let select = "SELECT p.seq, p.first_delivery, p.deliveries
                   FROM deliveries d JOIN payments p ON p.seq = d.payment WHERE d.seq = ?1";
@@ -196,7 +210,7 @@ pub(super) fn finished(books: &mut Books<'_>, delivery: i64) -> Result<(), Store
         .prepare_cached(select)?
         .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     if let Some((seq, first, count)) = found.optional()?
-        && is_finished(connection, first, count)?
+        && is_finished(connection, (first, count), now)?
     {
         erase_one(connection, seq, (first, count))?;
         books.state.erase();

@@ -3,14 +3,17 @@
 //! In: the moment before which nothing is kept, and where the last slice ended. Out: what was
 //! pruned, and where the next slice begins. A payment goes with its events, its former decisions
 //! and its dead letters, and only once none of its events can be sent again; what died or was ended
-//! later is kept as long itself. Its key is free then. Every slice is counted in the transaction
+//! later is kept as long itself. An event to a dataset that nobody sends to any more waits until Meta
+//! would not take it; then it is one that nobody looked after in time. Its key is free then. Every slice is counted in the transaction
 //! that prunes it. Deliberately absent: users and installations, which later payments need, and the
 //! counts of months.
+
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
 use super::writer::Books;
-use super::{Store, StoreError};
+use super::{DatasetKey, Store, StoreError};
 use crate::core::time::Timestamp;
 
 /// Rows of one table that a slice looks at. With what belongs to a payment, a transaction deletes
@@ -35,27 +38,40 @@ impl Stage {
     pub const FIRST: Self = Self::Payments(i64::MIN, i64::MIN);
 }
 
+/// What is kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Nothing that is older.
+    pub before: Timestamp,
+    /// The time of pruning.
+    pub now: Timestamp,
+    /// The datasets that events are sent to. What waits for another one waits in vain.
+    pub datasets: Arc<[DatasetKey]>,
+}
+
 /// What a slice pruned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// Payments: recorded, removed and held ones.
     pub payments: usize,
+    /// Rows that it looked at.
+    pub looked_at: usize,
     /// Where the next slice begins; none behind the last.
     pub next: Option<Stage>,
 }
 
 impl Store {
-    /// Prunes one slice of what is older than `before`.
+    /// Prunes one slice of what is not kept.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails; then this slice pruned nothing.
-    pub async fn prune(&self, before: Timestamp, stage: Stage) -> Result<Pruned, StoreError> {
+    pub async fn prune(&self, kept: Kept, stage: Stage) -> Result<Pruned, StoreError> {
         let work = move |books: &mut Books<'_>| {
             let connection = books.connection;
             match stage {
-                Stage::Payments(..) | Stage::Removed(..) => payments(books, before, stage),
-                Stage::Held => held(connection, before),
-                Stage::Attempts(after) => attempts(connection, before, after),
+                Stage::Payments(..) | Stage::Removed(..) => payments(books, &kept, stage),
+                Stage::Held => held(connection, kept.before),
+                Stage::Attempts(after) => attempts(connection, kept.before, after),
             }
         };
         self.write(work).await
@@ -95,8 +111,9 @@ struct Old {
     deliveries: std::ops::Range<i64>,
 }
 
-fn payments(books: &mut Books<'_>, before: Timestamp, stage: Stage) -> Result<Pruned, StoreError> {
+fn payments(books: &mut Books<'_>, kept: &Kept, stage: Stage) -> Result<Pruned, StoreError> {
     let connection = books.connection;
+    let before = kept.before;
     // A removed payment is kept for as long after its removal.
     let (table, condition, what, after, then) = match stage {
         Stage::Removed(at, seq) => {
@@ -128,10 +145,10 @@ fn payments(books: &mut Books<'_>, before: Timestamp, stage: Stage) -> Result<Pr
         },
         Some(_) | None => then,
     };
-    let mut pruned = Pruned { payments: 0, next: Some(next) };
+    let mut pruned = Pruned { payments: 0, looked_at: found.len(), next: Some(next) };
     let delete = format!("DELETE FROM {table} WHERE seq = ?1");
     for old in found {
-        if !may_go(connection, &old.deliveries, before)? {
+        if !may_go(connection, &old.deliveries, kept)? {
             continue;
         }
         prune_deliveries(connection, &old.deliveries)?;
@@ -139,9 +156,7 @@ fn payments(books: &mut Books<'_>, before: Timestamp, stage: Stage) -> Result<Pr
         connection.prepare_cached(former)?.execute([old.seq])?;
         connection.prepare_cached(&delete)?.execute([old.seq])?;
         books.state.forget(connection, old.seq)?;
-        let remember = "INSERT INTO last_numbers (what, number) VALUES ('payment', ?1)
-                        ON CONFLICT DO UPDATE SET number = max(number, excluded.number)";
-        connection.prepare_cached(remember)?.execute([old.seq])?;
+        remember(connection, "payment", old.seq)?;
         pruned.payments += 1;
     }
     count(connection, what, pruned.payments)?;
@@ -152,20 +167,33 @@ fn payments(books: &mut Books<'_>, before: Timestamp, stage: Stage) -> Result<Pr
 fn may_go(
     connection: &Connection,
     deliveries: &std::ops::Range<i64>,
-    before: Timestamp,
+    kept: &Kept,
 ) -> Result<bool, StoreError> {
     if deliveries.is_empty() {
         return Ok(true);
     }
-    let select = "SELECT NOT EXISTS (
-        SELECT 1 FROM deliveries d JOIN datasets s ON s.id = d.dataset
-        WHERE d.seq >= ?1 AND d.seq < ?2 AND (d.seq > s.cursor
-            OR EXISTS (SELECT 1 FROM retries r WHERE r.delivery = d.seq)
-            OR EXISTS (SELECT 1 FROM dead_letters l WHERE l.delivery = d.seq AND l.at >= ?3)
-            OR EXISTS (SELECT 1 FROM ended_letters e
-                       WHERE e.delivery = d.seq AND e.ended_at >= ?3)))";
-    let range = params![deliveries.start, deliveries.end, before.millis()];
-    Ok(connection.prepare_cached(select)?.query_row(range, |row| row.get(0))?)
+    // Whether it waits, when Meta takes it no more, for whom, and whether somebody decided about it.
+    let select = "SELECT d.seq > s.cursor OR EXISTS (SELECT 1 FROM retries r WHERE r.delivery = d.seq),
+                         d.expires_at, d.dataset,
+                         EXISTS (SELECT 1 FROM dead_letters l WHERE l.delivery = d.seq AND l.at >= ?3)
+                         OR EXISTS (SELECT 1 FROM ended_letters e
+                                    WHERE e.delivery = d.seq AND e.ended_at >= ?3)
+                  FROM deliveries d JOIN datasets s ON s.id = d.dataset
+                  WHERE d.seq >= ?1 AND d.seq < ?2";
+    let mut statement = connection.prepare_cached(select)?;
+    let before = kept.before.millis();
+    let mut rows = statement.query([deliveries.start, deliveries.end, before])?;
+    while let Some(row) = rows.next()? {
+        let (waits, expires_at, is_young): (bool, i64, bool) =
+            (row.get(0)?, row.get(1)?, row.get(3)?);
+        // A forwarder may have in its hands what waits for a dataset that is sent to.
+        let may_be_sent =
+            expires_at >= kept.now.millis() || kept.datasets.contains(&DatasetKey(row.get(2)?));
+        if is_young || waits && may_be_sent {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Deletes deliveries with what stands beside them, counted by the fate that each had.
@@ -178,8 +206,10 @@ fn prune_deliveries(
             WHEN EXISTS (SELECT 1 FROM dead_letters l WHERE l.delivery = d.seq) THEN 'dead'
             WHEN EXISTS (SELECT 1 FROM ended_letters e
                          WHERE e.delivery = d.seq AND e.how = 'dropped') THEN 'dropped'
+            WHEN d.seq > s.cursor THEN 'dead'
+            WHEN EXISTS (SELECT 1 FROM retries r WHERE r.delivery = d.seq) THEN 'dead'
             ELSE 'delivered' END
-        FROM deliveries d WHERE d.seq = ?1";
+        FROM deliveries d LEFT JOIN datasets s ON s.id = d.dataset WHERE d.seq = ?1";
     for delivery in deliveries.clone() {
         let mut statement = connection.prepare_cached(fate)?;
         let fates = statement.query_map([delivery], |row| row.get::<_, String>(0))?;
@@ -188,6 +218,7 @@ fn prune_deliveries(
         }
         for delete in [
             "DELETE FROM withheld WHERE delivery = ?1",
+            "DELETE FROM retries WHERE delivery = ?1",
             "DELETE FROM dead_letters WHERE delivery = ?1",
             "DELETE FROM ended_letters WHERE delivery = ?1",
             "DELETE FROM deliveries WHERE seq = ?1",
@@ -195,6 +226,18 @@ fn prune_deliveries(
             connection.prepare_cached(delete)?.execute([delivery])?;
         }
     }
+    match deliveries.end.checked_sub(1) {
+        // No cursor stands for it if it waited in vain.
+        Some(last) if !deliveries.is_empty() => remember(connection, "delivery", last),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A number that was given is not given again.
+fn remember(connection: &Connection, what: &str, number: i64) -> Result<(), StoreError> {
+    let upsert = "INSERT INTO last_numbers (what, number) VALUES (?1, ?2)
+                  ON CONFLICT DO UPDATE SET number = max(number, excluded.number)";
+    connection.prepare_cached(upsert)?.execute(params![what, number])?;
     Ok(())
 }
 
@@ -205,7 +248,7 @@ fn held(connection: &Connection, before: Timestamp) -> Result<Pruned, StoreError
     let payments = connection.prepare_cached(delete)?.execute(params![before.millis(), SLICE])?;
     count(connection, "expired", payments)?;
     let next = if payments == SLICE { Stage::Held } else { Stage::Attempts(0) };
-    Ok(Pruned { payments, next: Some(next) })
+    Ok(Pruned { payments, looked_at: payments, next: Some(next) })
 }
 
 /// Requests to Meta go once all that they carried is gone.
@@ -229,7 +272,11 @@ fn attempts(connection: &Connection, before: Timestamp, after: i64) -> Result<Pr
     }
     count(connection, "attempts", gone)?;
     let last = old.last().filter(|_| old.len() == SLICE);
-    Ok(Pruned { payments: 0, next: last.map(|(id, ..)| Stage::Attempts(*id)) })
+    Ok(Pruned {
+        payments: 0,
+        looked_at: found.len(),
+        next: last.map(|(id, ..)| Stage::Attempts(*id)),
+    })
 }
 
 fn count(connection: &Connection, what: &str, count: usize) -> Result<(), StoreError> {

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use tempfile::TempDir;
+use tillpost::core::batch::BatchLimits;
 use tillpost::core::delivery::DeathReason;
 use tillpost::core::time::Timestamp;
 use tillpost::core::user::User;
 use tillpost::store::{
-    ACCEPTED, Attempt, DatasetKey, Dead, Ending, Entered, Entry, Lease, LetterEnd, NewPayment,
-    NewSignup, ProjectKey, Settlement, Source, Stage, Store, Unsent,
+    ACCEPTED, Attempt, DatasetKey, Dead, Ending, Entered, Entry, Kept, Lease, LetterEnd,
+    NewPayment, NewSignup, ProjectKey, Settlement, Source, Stage, Store, Unsent, check_up,
 };
 
 /// A store with one project and one dataset, and the lease on it.
@@ -100,6 +101,15 @@ impl Ledger {
             subcode: None,
             says: String::new(),
             trace_id: None,
+        }
+    }
+
+    /// Prunes all that arrived before later, at this moment, where events go to these datasets.
+    async fn prune(&self, at: Timestamp, datasets: &[DatasetKey]) {
+        let mut stage = Some(Stage::FIRST);
+        while let Some(next) = stage {
+            let kept = Kept { before: later(), now: at, datasets: datasets.into() };
+            stage = self.store.prune(kept, next).await.expect("pruned").next;
         }
     }
 
@@ -227,7 +237,7 @@ async fn the_log_is_read_by_bytes_as_well_as_by_number() {
     for (events, bytes, length, is_full) in
         [(3, 1_000, 3, true), (100, 36, 3, true), (100, 1, 1, true), (10, 1_000, 10, false)]
     {
-        let limits = tillpost::core::batch::BatchLimits { events, bytes };
+        let limits = BatchLimits { events, bytes };
         let run = ledger.store.log(ledger.dataset, 0, limits).await.expect("a run");
         let found = (run.deliveries.len(), run.is_full, run.newest);
         assert_eq!(found, (length, is_full, 10), "{events} events, {bytes} bytes");
@@ -319,10 +329,7 @@ async fn a_number_is_not_given_twice_when_all_that_had_it_is_pruned() {
         let nothing = NewPayment { deliveries: Vec::new(), ..ledger.payment("666", id) };
         ledger.enter(Entry::Record(nothing)).await;
     }
-    let mut stage = Some(Stage::FIRST);
-    while let Some(next) = stage {
-        stage = ledger.store.prune(later(), next).await.expect("pruned").next;
-    }
+    ledger.prune(later(), &[ledger.dataset]).await;
     let books = ledger.store.books().await.expect("the books");
     assert_eq!((books.recorded, books.pruned.payments), (0, 3));
     ledger.store.close().await;

@@ -157,3 +157,77 @@ async fn after_the_retention_things_are_gone_and_their_room_is_used_again() {
     }
     assert_eq!(number("PRAGMA page_count"), pages, "their room is used again");
 }
+
+#[tokio::test]
+async fn what_waits_for_a_dataset_that_is_gone_keeps_them_no_longer_than_meta_would_take_it() {
+    let both = Plan::default()
+        .dataset(
+            "[datasets.second]\nid = \"222\"\naccess_token = { env = \"TOKEN\" }\n\
+             endpoint = \"http://SANDBOX\"\ntimeout_ms = 200",
+        )
+        .mapping(
+            "version = 1\n[defaults]\ndataset = [\"storefront\", \"second\"]\n[payments]\nDEFAULT = \"Purchase\"",
+        );
+    let engine = both.start().await;
+    engine.faults(r#"{"faults":[{"do":"reset","dataset_id":"222"}]}"#);
+    engine.sign_up("666").await;
+    engine.capture(&from_somewhere("666", "p1")).await;
+    engine.until(|books| books.delivered == 1).await;
+    let engine = engine.restart(&Plan::default()).await;
+    assert!(!forgotten_within(&engine, 30).await, "the dataset may come back");
+    engine.clock.advance(Duration::from_hours(7 * 24));
+    assert!(!forgotten_within(&engine, 3).await, "a clock may be wrong by hours");
+    engine.clock.advance(Duration::from_hours(26));
+    assert!(forgotten_within(&engine, 30).await, "Meta would not take it any more");
+    engine.clock.advance(Duration::from_hours(24 * 90));
+    let books = engine.until(|books| books.pruned.payments == 1).await;
+    assert_eq!((books.pruned.delivered, books.pruned.dead), (1, 1));
+    assert_eq!((books.recorded, books.pending, books.deliveries), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_step_of_the_upkeep_that_fails_holds_up_no_other() {
+    let engine = Engine::start().await;
+    engine.sign_up("666").await;
+    engine.capture(&purchase("nobody", "held")).await;
+    // Ending a hold fails from now on: somebody has a hand in the file.
+    let path = engine.folder.path().join("books").join("tillpost.db");
+    let stranger = Connection::open(&path).expect("the database");
+    stranger
+        .execute_batch(
+            "CREATE TRIGGER held_fast BEFORE UPDATE ON held_payments
+             BEGIN SELECT raise(abort, 'held fast'); END",
+        )
+        .expect("a trigger");
+    drop(stranger);
+    engine.clock.advance(Duration::from_hours(8 * 24));
+    engine.capture(&from_somewhere("666", "p1")).await;
+    engine.drain().await;
+    assert!(forgotten_within(&engine, 30).await, "what can be erased is, from the log as well");
+    assert_eq!(engine.books().await.held, 1);
+}
+
+#[tokio::test]
+async fn a_visitor_keeps_them_as_long_as_the_books_are_kept_after_the_last_visit() {
+    let engine = Plan::default().project("site_key = { env = \"STORY_SITE_KEY\" }\n").start().await;
+    let visit = async |fields: &str| {
+        let body = format!(r#"{{"faurya_visitor_id":"v1",{fields}}}"#);
+        let headers = [("authorization", "Bearer story_site_key")];
+        let answer = engine.post_with("/api/v1/visitors", &body, &headers).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    let seen = format!(r#""client_ip_address":"{ADDRESS}","client_user_agent":"{BROWSER}""#);
+    visit(&seen).await;
+    engine.clock.advance(Duration::from_hours(24 * 60));
+    visit(&seen).await;
+    // A visit that brings neither makes what is known no younger.
+    engine.clock.advance(Duration::from_hours(24 * 60));
+    visit(r#""user_data":{"email":"ann@example.com"}"#).await;
+    assert!(!forgotten_within(&engine, 3).await, "60 days are no 90");
+    engine.clock.advance(Duration::from_hours(24 * 31));
+    assert!(forgotten_within(&engine, 400).await, "91 days after the visit that brought them");
+    let headers = [("authorization", "Bearer story_site_key")];
+    let known = engine.request("GET", "/api/v1/visitors/v1").header(headers[0].0, headers[0].1);
+    let known = known.send().await.expect("an answer").text().await.expect("a text");
+    assert!(known.contains("\"em\"") && !known.contains("client_ip_address"), "{known}");
+}
