@@ -88,17 +88,16 @@ impl Upkeep {
             }
             self.pause().await;
         }
-        if prune {
-            let days = i64::try_from(self.retention_days).unwrap_or(i64::MAX);
-            let before = now.plus_millis(-days.saturating_mul(DAY_MILLIS));
-            let mut stage = Some(Stage::FIRST);
-            while let Some(next) = stage {
-                let slice = self.store.prune(before, next).await?;
-                pruned += slice.payments;
-                stage = slice.next;
-                if slice.payments > 0 {
-                    self.pause().await;
-                }
+    }
+
+    async fn prune(&self, now: Timestamp, gone: &mut usize) -> Result<(), StoreError> {
+        let days = i64::try_from(self.retention_days).unwrap_or(i64::MAX);
+        let before = now.plus_millis(-days.saturating_mul(DAY_MILLIS));
+        loop {
+            let aged = self.store.age_users(before).await?;
+            *gone += aged;
+            if aged == 0 {
+                break;
             }
             self.pause().await;
         }

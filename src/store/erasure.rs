@@ -6,11 +6,12 @@
 //! capture and from its events. A dead letter keeps them, because a retry sends the same bytes; a payment
 //! without an event keeps them as long as a replay could still send one. The work is done in small
 //! jobs of the writer, behind the deliveries and not among them: a settlement stays as fast as it is.
+//! A user keeps what was brought last for as long as the books are kept.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::writer::Books;
-use super::{DatasetKey, NewPayment, Store, StoreError};
+use super::{DatasetKey, NewPayment, ProjectKey, Store, StoreError};
 use crate::core::meta::AGE_MAX_MILLIS;
 use crate::core::time::Timestamp;
 use crate::core::user_data::ClearField;
@@ -65,6 +66,35 @@ impl Store {
         self.write(move |books| erase(books, now)).await
     }
 
+    /// Erases the address and the browser from users of whom nobody has brought one since then, a few
+    /// at most. Returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails; then nothing was erased.
+    pub async fn age_users(&self, before: Timestamp) -> Result<usize, StoreError> {
+        let old = self.read(move |connection| old_users(connection, before)).await?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let aged = old.clone();
+        let work = move |books: &mut Books<'_>| {
+            let update = "UPDATE users SET person = json_remove(person,
+                    '$.user_data.client_ip_address', '$.user_data.client_user_agent')
+                WHERE project = ?1 AND user_id = ?2 AND seen_at < ?3 AND json_valid(person)";
+            let mut update = books.connection.prepare_cached(update)?;
+            for (project, user_id) in &aged {
+                update.execute(params![project.0, user_id, before.millis()])?;
+            }
+            books.state.erase();
+            Ok(())
+        };
+        self.write(work).await?;
+        for key in &old {
+            self.shared.known_users.forget(key);
+        }
+        Ok(old.len())
+    }
+
     /// Sees to it that what was erased, pruned or removed does not survive in the write-ahead log
     /// either. `more` says that something was erased since the last call. A reader may hold it up,
     /// so it is to be called from time to time; it costs nothing where nothing is left.
@@ -83,7 +113,8 @@ impl Store {
     }
 }
 
-fn carries(text: &str) -> bool {
+/// Whether a capture, an event or a user has such a field.
+pub(super) fn carries(text: &str) -> bool {
     // A text that only quotes the name is looked at in vain, and that is all.
     text.contains("\"client_")
         && ClearField::PASSING.iter().any(|field| {
@@ -115,6 +146,23 @@ pub(super) fn note_anew(
         return Ok(());
     }
     look_again(connection, seq, now.plus_millis(FIRST_LOOK_MILLIS))
+}
+
+/// Users that have such a field, and had it last brought before.
+fn old_users(
+    connection: &Connection,
+    before: Timestamp,
+) -> Result<Vec<(ProjectKey, String)>, StoreError> {
+    // The condition is that of the index, which holds these users and no others.
+    let select = "SELECT project, user_id FROM users
+                  WHERE (instr(person, '\"client_ip_address\":')
+                         OR instr(person, '\"client_user_agent\":'))
+                    AND seen_at < ?1 AND json_valid(person) ORDER BY seen_at LIMIT ?2";
+    let mut statement = connection.prepare_cached(select)?;
+    let rows = statement.query_map(params![before.millis(), SLICE], |row| {
+        Ok((ProjectKey(row.get(0)?), row.get(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn look_again(connection: &Connection, seq: i64, due_at: Timestamp) -> Result<(), StoreError> {

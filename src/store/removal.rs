@@ -235,8 +235,13 @@ fn withhold(
         } else {
             removed.withheld += 1;
         }
-        let erase = "UPDATE deliveries SET body = '', checksum = NULL WHERE seq = ?1";
-        connection.prepare_cached(erase)?.execute([delivery])?;
+        for erase in [
+            "UPDATE deliveries SET body = '', checksum = NULL WHERE seq = ?1",
+            // What a person wrote about a dead letter may be about the other person.
+            "UPDATE ended_letters SET because = NULL WHERE delivery = ?1",
+        ] {
+            connection.prepare_cached(erase)?.execute([delivery])?;
+        }
     }
     Ok(())
 }

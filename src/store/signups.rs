@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::payments::{held_of, record, user};
 use super::sources::first_record;
 use super::writer::Books;
-use super::{Entered, HeldPayment, NewPayment, ProjectKey, Store, StoreError};
+use super::{Entered, HeldPayment, NewPayment, ProjectKey, Store, StoreError, erasure};
 use crate::core::payment::InstallId;
 use crate::core::time::Timestamp;
 use crate::core::user::User;
@@ -92,9 +92,13 @@ fn sign_up(
         Some(older) => signed_up.clone().correcting(older),
         None => signed_up.clone(),
     };
-    let upsert = "INSERT INTO users (project, user_id, known_at, person) VALUES (?1, ?2, ?3, ?4)
-                  ON CONFLICT DO UPDATE SET person = excluded.person";
-    let row = params![project.0, user_id, now.millis(), known.to_stored()];
+    // What it does not name is kept, and no younger than it was.
+    let upsert = "INSERT INTO users (project, user_id, known_at, person, seen_at)
+                  VALUES (?1, ?2, ?3, ?4, ?3)
+                  ON CONFLICT DO UPDATE SET person = excluded.person,
+                      seen_at = iif(?5, excluded.seen_at, seen_at)";
+    let brings = erasure::carries(&signed_up.to_stored());
+    let row = params![project.0, user_id, now.millis(), known.to_stored(), brings];
     books.connection.prepare_cached(upsert)?.execute(row)?;
     let first = match first {
         // A signup that was taken back and comes again finds its event there already.
