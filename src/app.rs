@@ -93,7 +93,7 @@ impl Desk {
     /// # Errors
     /// [`StoreError`] if they cannot be opened.
     pub async fn open(config: &Config, clock: &Clock) -> Result<Self, StoreError> {
-        let store = Store::open(&config.store)?;
+        let store = opened(&config.store, clock)?;
         // Left by a process that was killed; whoever listens there now is not us.
         drop(std::fs::remove_file(address_file(&config.store)));
         let mut datasets = BTreeMap::new();
@@ -264,6 +264,16 @@ impl App {
             telemetry::listening("the admin API", address);
         }
     }
+}
+
+/// Opens the books, and says so where they are of an older version: that may take a while.
+fn opened(path: &Path, clock: &Clock) -> Result<Store, StoreError> {
+    let Some((from, to)) = crate::store::outdated(path) else { return Store::open(path) };
+    telemetry::migrating(path, (from, to));
+    let began = clock.monotonic_millis();
+    let store = Store::open(path)?;
+    telemetry::migrated(path, to, clock.monotonic_millis() - began);
+    Ok(store)
 }
 
 /// A forwarder for each dataset, and the token that it sends.

@@ -62,6 +62,7 @@ pub use removal::{Doomed, Removed};
 pub use replay::{DecidedAnew, Unsent, UnsentPayment};
 pub use retention::{Kept, Pruned, Stage};
 pub use salvage::{Salvaged, SalvagedTable, salvage};
+pub use schema::outdated;
 pub use signups::{EnteredSignup, NewSignup};
 pub use sources::Source;
 pub use story::{

@@ -59,6 +59,22 @@ pub fn stopped() {
     info!("stopped");
 }
 
+/// A database of an older version is about to be brought up to date.
+pub fn migrating(path: &Path, (from, to): (u32, u32)) {
+    info!(
+        store.from = from,
+        store.to = to,
+        "bringing {} from schema {from} to {to}: seconds for each million payments; an older tillpost \
+         cannot read it afterwards",
+        path.display()
+    );
+}
+
+/// It is up to date.
+pub fn migrated(path: &Path, to: u32, millis: i64) {
+    info!(store.to = to, store.ms = millis, "{} has schema {to} after {millis} ms", path.display());
+}
+
 /// A request could not be served because the store failed.
 pub fn intake_failed(project: &str, cause: &dyn Error) {
     error!(project.name = project, "a request of `{project}` failed: {}", chain(cause));

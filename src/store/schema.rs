@@ -77,6 +77,14 @@ fn not_opened(path: &Path, error: rusqlite::Error) -> StoreError {
     error
 }
 
+/// The version of a database that an older program wrote, and the one that opening it makes of it.
+/// Nothing if there is nothing to bring up to date, or if it cannot be read: opening tells why.
+#[must_use]
+pub fn outdated(path: &Path) -> Option<(u32, u32)> {
+    let found = if path.exists() { version(&connect_reader(path).ok()?).ok()? } else { 0 };
+    (0 < found && found < known()).then(|| (found, known()))
+}
+
 /// Applies the migrations that the database has not seen.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     migrate_to(connection, u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX))

@@ -12,6 +12,8 @@ use tillpost::store::{
     NewPayment, NewSignup, ProjectKey, Settlement, Source, Stage, Store, Unsent, check_up,
 };
 
+use crate::program::Program;
+
 /// A store with one project and one dataset, and the lease on it.
 struct Ledger {
     _folder: Option<TempDir>,
@@ -339,6 +341,58 @@ async fn a_number_is_not_given_twice_when_all_that_had_it_is_pruned() {
     assert_eq!(ledger.enter(Entry::Record(nothing)).await, Entered::New, "the key is free");
     let unsent = ledger.store.unsent(Unsent::default(), 0, 10).await.expect("the store");
     assert_eq!(unsent.iter().map(|payment| payment.seq).collect::<Vec<_>>(), [4]);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_dataset_that_is_gone_is_pruned_once_meta_would_not_take_it() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("t.db");
+    let ledger = Ledger::open_at(&path).await;
+    for id in ["retried", "pending", "removed"] {
+        ledger.record(id).await;
+    }
+    let attempts = vec![Ledger::attempt("transient", 1)];
+    let retries = vec![(1, later(), 1)];
+    ledger.settle(Settlement { cursor: 1, attempts, retries, ..ledger.settlement() }).await;
+    assert_eq!(ledger.remove("removed").await, (1, 0));
+    let books = async || ledger.store.books().await.expect("the books");
+    // Its forwarder may have them in its hands; and a configuration may come back in time.
+    ledger.prune(later(), &[ledger.dataset]).await;
+    ledger.prune(now(), &[]).await;
+    assert_eq!((books().await.recorded, books().await.retrying, books().await.pending), (2, 1, 1));
+    ledger.prune(later(), &[]).await;
+    let left = books().await;
+    assert_eq!((left.recorded, left.retrying, left.pending, left.deliveries), (0, 0, 0, 0));
+    assert_eq!((left.pruned.payments, left.pruned.dead), (2, 2), "nobody looked after them");
+    assert_eq!((left.pruned.removed, left.pruned.withheld), (1, 1));
+    ledger.store.close().await;
+    drop(ledger);
+    let ledger = Ledger::open_at(&path).await;
+    ledger.record("next").await;
+    let limits = BatchLimits { events: 10, bytes: 10_000 };
+    let log = ledger.store.log(ledger.dataset, 0, limits).await.expect("the log");
+    let seqs: Vec<_> = log.deliveries.iter().map(|delivery| delivery.seq).collect();
+    assert_eq!(seqs, [4], "no number is given twice");
+    assert_eq!(check_up(&path, true, now()).expect("a look").miscounted, None);
+}
+
+#[test]
+fn an_older_database_is_brought_up_to_date_and_the_log_says_so_once() {
+    let folder = TempDir::new().expect("a folder");
+    Program::configure(folder.path(), ([127, 0, 0, 1], 9).into());
+    let data = folder.path().join("tillpost-data");
+    std::fs::create_dir(&data).expect("a folder");
+    let older = rusqlite::Connection::open(data.join("tillpost.db")).expect("a database");
+    let first = include_str!("../../src/store/migrations/0001_first.sql");
+    older.execute_batch(first).expect("the first schema");
+    older.pragma_update(None, "user_version", 1).expect("its version");
+    drop(older);
+    for _ in 0..2 {
+        assert_eq!(Program::start(folder.path()).terminate(), Some(0));
+    }
+    let log = std::fs::read_to_string(folder.path().join("log.txt")).expect("a log");
+    let lines = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!((lines("from schema 1 to "), lines("has schema ")), (1, 1), "{log}");
 }
 
 fn dead(delivery: i64) -> Dead {
