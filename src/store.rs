@@ -50,7 +50,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 pub use backup::{BackupError, backup};
 pub use by_event::stories_of_event;
 pub use checkup::{Checkup, check_up};
-pub use circuits::{CircuitChange, DatasetState, stopped_of};
+pub use circuits::{CircuitChange, DatasetState};
 pub use deliveries::{Lease, LogRun, Settlement};
 pub use ending::{EndedLetter, Ending, LetterEnd};
 pub use erasure::Erased;

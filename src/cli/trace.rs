@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 use super::{ConfigArgument, Ended, Format, setup, terminal};
 use crate::clock::Clock;
 use crate::config::Onlooker;
-use crate::core::delivery::{Circuit, Why};
 use crate::core::json;
 use crate::core::meta::answer::Fault;
 use crate::store::{
@@ -69,10 +68,8 @@ fn stories(arguments: &Arguments) -> Result<Ended, Ended> {
         let document = serde_json::json!({ "payments": stories });
         terminal::data(&document.to_string());
     } else {
-        // Which datasets stand still is asked for their reasons alone: the story is told without.
-        let stopped = store::stopped_of(&config.store).unwrap_or_default();
         for story in &stories {
-            terminal::data(&told(story, &stopped));
+            terminal::data(&told(story));
         }
     }
     if stories.is_empty() {
@@ -86,7 +83,7 @@ fn stories(arguments: &Arguments) -> Result<Ended, Ended> {
     Ok(Ended::Well)
 }
 
-fn told(story: &PaymentStory, stopped: &[(String, Circuit)]) -> String {
+fn told(story: &PaymentStory) -> String {
     let payment_id = story.payment_id.as_deref().unwrap_or("a payment without an id");
     let mut lines =
         vec![format!("{payment_id} ({}) of project {}", story.payment_type, story.project)];
@@ -104,12 +101,13 @@ fn told(story: &PaymentStory, stopped: &[(String, Circuit)]) -> String {
             PaymentState::Recorded => format!("  user known since {until}"),
         });
     }
+    lines.extend(story.because.iter().map(|because| format!("  {because}")));
     for former in &story.former {
         lines.extend(decision(former.decision.as_deref()));
         lines.push(format!("  {}  decided anew by a replay", former.until));
     }
     lines.extend(decision(story.decision.as_deref()));
-    lines.extend(story.deliveries.iter().flat_map(|story| delivery(story, stopped)));
+    lines.extend(story.deliveries.iter().flat_map(delivery));
     terminal::lined(&lines)
 }
 
@@ -146,7 +144,7 @@ fn decision(decision: Option<&RawValue>) -> Vec<String> {
     lines
 }
 
-fn delivery(story: &DeliveryStory, stopped: &[(String, Circuit)]) -> Vec<String> {
+fn delivery(story: &DeliveryStory) -> Vec<String> {
     let dataset = &story.dataset;
     let attempts = story.attempts.iter().map(|attempt| (attempt.at, attempted(dataset, attempt)));
     let ended = story.ended.iter().map(|letter| (letter.ended_at, ended(dataset, letter)));
@@ -167,25 +165,10 @@ fn delivery(story: &DeliveryStory, stopped: &[(String, Circuit)]) -> Vec<String>
             format!("  {dataset}: will be sent again{due}")
         }
     });
-    if matches!(story.fate, Fate::Pending | Fate::Retrying) {
-        lines.extend(waits_because(dataset, stopped));
+    if let (Fate::Pending | Fate::Retrying, Some(because)) = (story.fate, &story.because) {
+        lines.push(format!("    because {because}"));
     }
     lines
-}
-
-/// Why an event waits that could be on its way: its dataset stands still.
-fn waits_because(dataset: &str, stopped: &[(String, Circuit)]) -> Option<String> {
-    let (_, circuit) = stopped.iter().find(|(name, _)| name == dataset)?;
-    let Circuit { why, since, until, .. } = circuit;
-    let state = match why {
-        Why::Setup => "is paused",
-        Why::Throttled => "is throttled",
-        Why::Trouble | Why::Budget => "waits",
-    };
-    let (what, help) = (circuit.what(), circuit.help());
-    Some(format!(
-        "    because {dataset} {state} since {since}, and until {until} at least: {what}; help: {help}"
-    ))
 }
 
 /// What a person decided about a dead letter.
@@ -246,6 +229,7 @@ mod tests {
             state: PaymentState::Recorded,
             payment_type: "DEFAULT".into(),
             received_at: Timestamp::from_seconds(0),
+            because: None,
             until: None,
             capture: RawValue::from_string(capture.to_string()).ok(),
             decision: None,
@@ -263,7 +247,7 @@ mod tests {
 
     #[test]
     fn no_senders_text_makes_a_line_of_its_own() {
-        let told = told(&story("u\n  storefront: delivered\u{1b}[2J", Fate::Pending), &[]);
+        let told = told(&story("u\n  storefront: delivered\u{1b}[2J", Fate::Pending));
         assert_eq!(told.lines().count(), 3, "{told}");
         assert!(told.contains("user u\\n  storefront: delivered\\u{1b}[2J"), "{told}");
         assert!(told.starts_with("P\\u{202e}1 (DEFAULT)"), "{told}");
@@ -271,26 +255,26 @@ mod tests {
 
     #[test]
     fn a_waiting_event_says_why_its_dataset_stands_still() {
-        let circuit = Circuit {
-            why: Why::Setup,
-            since: Timestamp::from_seconds(60),
-            until: Timestamp::from_seconds(120),
-            failures: 1,
-            code: Some(190),
-            subcode: None,
-            says: String::new(),
-        };
-        let stopped = [("storefront".to_owned(), circuit)];
         for (fate, is_told) in [
             (Fate::Pending, true),
             (Fate::Retrying, true),
             (Fate::Delivered, false),
-            (Fate::Dead, false),
+            (Fate::Withheld, false),
         ] {
-            let told = told(&story("u", fate), &stopped);
-            assert_eq!(told.contains("the access token is not good any more"), is_told, "{told}");
+            let mut story = story("u", fate);
+            story.deliveries[0].because = Some("storefront is paused since noon".into());
+            let told = told(&story);
+            assert_eq!(told.contains("    because storefront is paused"), is_told, "{told}");
         }
-        let told = told(&story("u", Fate::Pending), &[]);
+        let told = told(&story("u", Fate::Pending));
         assert!(!told.contains("because"), "{told}");
+    }
+
+    #[test]
+    fn one_that_waits_beside_another_says_what_becomes_of_it() {
+        let mut story = story("u", Fate::Pending);
+        story.state = PaymentState::Held;
+        story.because = Some("whoever signs up first gets it".into());
+        assert!(told(&story).contains("\n  whoever signs up first gets it\n"), "{}", told(&story));
     }
 }

@@ -3,11 +3,9 @@
 //! In: changes, as part of a settlement under a lease. Out: what a restart goes by, and what the
 //! admin API and the metrics show.
 
-use std::path::Path;
-
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{DatasetKey, Lease, Store, StoreError, schema, tallies};
+use super::{DatasetKey, Lease, Store, StoreError, tallies};
 use crate::core::delivery::{Circuit, Why};
 use crate::core::time::Timestamp;
 
@@ -150,14 +148,6 @@ pub(super) fn stopped(connection: &Connection) -> Result<Vec<(String, Circuit)>,
     let rows = statement.query_map([], |row| Ok((row.get(0)?, circuit_at(row, 1)?)))?;
     let all: Vec<(String, Option<Circuit>)> = rows.collect::<Result<_, _>>()?;
     Ok(all.into_iter().filter_map(|(name, circuit)| Some((name, circuit?))).collect())
-}
-
-/// Reads the datasets to which nothing is sent, of a database that may be in use by another process.
-///
-/// # Errors
-/// [`StoreError`] if it cannot be opened or read.
-pub fn stopped_of(path: &Path) -> Result<Vec<(String, Circuit)>, StoreError> {
-    stopped(&schema::connect_reader(path)?)
 }
 
 /// The circuit that stands in a row from this column on; nothing if it flows.

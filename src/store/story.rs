@@ -3,6 +3,7 @@
 //! In: a payment id. Out: everything the books know of it, in order. The fate of a delivery is
 //! derived, never stored: what stands in `dead_letters`, `withheld` or `retries` has that fate,
 //! what a person dropped is dropped, what the cursor has passed is delivered, the rest is pending.
+//! What waits says why, as long as the books know a reason.
 
 use std::path::Path;
 
@@ -13,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::ending::{self, EndedLetter};
 use super::keys::{self, Sought};
-use super::{Store, StoreError, by_event, schema};
+use super::{DatasetKey, Store, StoreError, by_event, circuits, schema};
 use crate::core::names::closed_list;
 use crate::core::time::Timestamp;
 
@@ -79,7 +80,7 @@ pub struct DeliveryStory {
     pub dataset: String,
     /// Where it stands.
     pub fate: Fate,
-    /// Why it is dead or dropped, in words.
+    /// Why it is dead or dropped, or why nothing is sent to its dataset while it waits, in words.
     pub because: Option<String>,
     /// When it will be sent again.
     pub due_at: Option<Timestamp>,
@@ -104,6 +105,9 @@ pub struct PaymentStory {
     pub payment_type: String,
     /// When it arrived.
     pub received_at: Timestamp,
+    /// What becomes of it while another payment has, or waits under, the same key, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
     /// When it was removed, when its waiting ends, or since when its user is known.
     pub until: Option<Timestamp>,
     /// The payment as understood; absent once it is removed.
@@ -210,7 +214,37 @@ fn select(
     );
     let mut statement = connection.prepare_cached(&select)?;
     let entries = statement.query_map(parameters, entry)?.collect::<Result<Vec<_>, _>>()?;
-    entries.into_iter().map(|entry| told(connection, entry, now)).collect()
+    let told = |entry| told(connection, entry, now);
+    let mut stories = entries.into_iter().map(told).collect::<Result<Vec<_>, _>>()?;
+    let becauses: Vec<_> = stories.iter().map(|story| rivalry(story, &stories)).collect();
+    for (story, because) in stories.iter_mut().zip(becauses) {
+        story.because = because;
+    }
+    Ok(stories)
+}
+
+/// What the other payments of the same key mean for one that waits: a key is recorded once.
+fn rivalry(story: &PaymentStory, all: &[PaymentStory]) -> Option<String> {
+    let key = |story: &PaymentStory| {
+        (story.project.clone(), story.payment_type.clone(), story.payment_id.clone())
+    };
+    if story.state != PaymentState::Held || story.payment_id.is_none() {
+        return None;
+    }
+    let others = |state| all.iter().filter(move |other| other.state == state);
+    let is_rival = |other: &&PaymentStory| key(other) == key(story);
+    if others(PaymentState::Recorded).any(|other| is_rival(&other)) {
+        return Some(
+            "the payment of another user is recorded under this key: when the user of this one signs \
+             up, it is a repetition and nothing is sent for it"
+                .to_owned(),
+        );
+    }
+    (others(PaymentState::Held).filter(is_rival).count() > 1).then(|| {
+        "payments of several users wait under this key: whoever signs up first gets it, and the \
+         others are repetitions then"
+            .to_owned()
+    })
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
@@ -223,6 +257,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         state: PaymentState::read(&state).unwrap_or(PaymentState::Recorded),
         payment_type: row.get(2)?,
         received_at: Timestamp::from_millis(row.get(3)?),
+        because: None,
         until: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
         capture: raw(row.get(5)?),
         decision: raw(row.get(6)?),
@@ -264,6 +299,10 @@ pub(super) fn delivery_story(
     seq: i64,
 ) -> Result<Option<DeliveryStory>, StoreError> {
     let Some((dataset, mut story)) = standing(connection, seq)? else { return Ok(None) };
+    if matches!(story.fate, Fate::Pending | Fate::Retrying) {
+        let circuit = circuits::circuit(connection, DatasetKey(dataset))?;
+        story.because = circuit.map(|circuit| circuit.why_it_waits(&story.dataset));
+    }
     story.attempts = attempts(connection, dataset, seq)?;
     story.ended = ending::ended(connection, seq)?;
     Ok(Some(story))

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::engine::{Engine, KEY, Plan, purchase};
 
@@ -205,7 +205,18 @@ async fn a_payment_that_waits_beside_one_of_another_user_says_so() {
     let second = engine.capture(&purchase("two", "SAME")).await;
     let said = &second.body["data"]["findings"][0];
     assert_eq!((&said["code"], &said["at"]), (&json!("P202"), &json!("/user_id")), "{said}");
+    // And so does the story of each, as long as it waits, and what becomes of it.
+    let stories = async || engine.admin("/admin/v1/payments/SAME").await.body["payments"].take();
+    let because = |story: &Value| story["because"].as_str().unwrap_or_default().to_owned();
+    for story in stories().await.as_array().expect("a list") {
+        assert!(because(story).contains("whoever signs up first gets it"), "{story}");
+    }
     engine.sign_up("two").await;
+    for story in stories().await.as_array().expect("a list") {
+        let (is_held, because) = (story["state"] == "held", because(story));
+        assert_eq!(because.contains("it is a repetition"), is_held, "{story}");
+        assert_eq!(because.is_empty(), !is_held, "{story}");
+    }
     let loser = engine.post("/api/v1/signup", r#"{"user_data":{"id":"one"}}"#).await;
     let released = &loser.body["data"]["released"][0];
     assert_eq!(released["duplicate"], true, "{released}");

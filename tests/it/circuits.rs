@@ -108,6 +108,12 @@ async fn an_expired_token_pauses_once_and_a_new_one_in_its_file_wakes_within_sec
     assert!(ready.contains("`storefront` is paused"), "{ready}");
     let metrics = engine.admin("/metrics").await.body.to_string();
     assert!(metrics.contains(r#"dataset=\"storefront\",state=\"paused\"} 1"#), "{metrics}");
+    // The story of an event that waits says the same.
+    let story = engine.admin("/admin/v1/payments/p0").await.body;
+    let waits = &story["payments"][0]["deliveries"][0];
+    let because = waits["because"].as_str().unwrap_or_default();
+    assert!(because.starts_with("storefront is paused since 2026-02-28T"), "{waits}");
+    assert!(because.contains("help: make a new access token"), "{waits}");
     // What `tillpost doctor` reads beside the running service.
     let path = engine.folder.path().join("books/tillpost.db");
     let now = Timestamp::from_seconds(engine.clock_seconds());

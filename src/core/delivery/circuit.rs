@@ -80,6 +80,19 @@ impl Circuit {
         }
     }
 
+    /// Why an event to this dataset waits that could be on its way, without a full stop.
+    #[must_use]
+    pub fn why_it_waits(&self, dataset: &str) -> String {
+        let state = match self.why {
+            Why::Setup => "is paused",
+            Why::Throttled => "is throttled",
+            Why::Trouble | Why::Budget => "waits",
+        };
+        let Self { since, until, .. } = self;
+        let (what, help) = (self.what(), self.help());
+        format!("{dataset} {state} since {since}, and until {until} at least: {what}; help: {help}")
+    }
+
     /// What to do, as an instruction without a full stop.
     ///
     /// # Source

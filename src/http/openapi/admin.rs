@@ -172,7 +172,7 @@ fn story() -> Operation {
     let delivery = [
         ("dataset", text("Where it goes.")),
         ("fate", words("Where it stands.", meanings!(Fate))),
-        ("because", null_text("Why it is dead or dropped.")),
+        ("because", null_text("Why it is dead or dropped, or why nothing is sent while it waits.")),
         ("due_at", null_moment("When it will be sent again.")),
         ("attempts", Schema::list(attempt()).says("The requests that carried it, in order.")),
     ];
@@ -184,7 +184,7 @@ fn story() -> Operation {
         ("until", moment("Until when it stood.")),
         ("decision", or_null(part("Decision"))),
     ]);
-    let story = closed([
+    let story = [
         ("project", text("Whose books.")),
         ("payment_id", null_text("Your id.")),
         ("state", words("Where it stands.", meanings!(PaymentState))),
@@ -205,7 +205,12 @@ fn story() -> Operation {
         ("decision", or_null(part("Decision")).says("The decision; null while it is held.")),
         ("former", Schema::list(former).says("What was decided before, oldest first.")),
         ("deliveries", Schema::list(delivery).says("Its events on their way, in order.")),
-    ]);
+    ];
+    let names = story.clone().map(|(name, _)| name);
+    let rival = text(
+        "What becomes of it while another payment has, or waits under, the same key; absent if none does.",
+    );
+    let story = Schema::table(story.into_iter().chain([("because", rival)])).required(&names);
     let stories = || closed([("payments", Schema::list(story.clone()))]);
     get("/admin/v1/payments/{payment_id}", "paymentStory")
         .says(
