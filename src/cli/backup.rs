@@ -36,12 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 
 fn copy(arguments: &Arguments) -> Result<Ended, Ended> {
     let config = setup::config(&arguments.config, arguments.sandbox, &Onlooker)?;
-    if !config.store.exists() {
-        let path = config.store.display();
-        return Err(terminal::misused(&format!(
-            "there is no database {path} to copy; name its configuration with --config"
-        )));
-    }
+    setup::books_exist(&config)?;
     let books =
         store::backup(&config.store, &arguments.file).map_err(|error| terminal::failed(&error))?;
     let bytes = std::fs::metadata(&arguments.file).map_or(0, |known| known.len());

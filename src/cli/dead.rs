@@ -36,13 +36,8 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 
 fn books(arguments: &BooksArguments) -> Result<Config, Ended> {
     let config = setup::config(&arguments.config, arguments.sandbox, &Onlooker)?;
-    if config.store.exists() {
-        return Ok(config);
-    }
-    let path = config.store.display();
-    Err(terminal::misused(&format!(
-        "there is no database {path} yet; start `tillpost serve` first, or name its configuration with --config"
-    )))
+    setup::books_exist(&config)?;
+    Ok(config)
 }
 
 fn list(arguments: &ListArguments) -> Result<Ended, Ended> {

@@ -125,12 +125,7 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 async fn replay(arguments: &Arguments) -> Result<Ended, Ended> {
     let config = setup::config(&arguments.config, arguments.sandbox, &Onlooker)?;
     // Opening would make one: there is nothing in it to decide anew.
-    if !config.store.exists() {
-        let path = config.store.display();
-        return Err(terminal::misused(&format!(
-            "there is no database {path}, so there is nothing to replay; name its configuration with --config"
-        )));
-    }
+    setup::books_exist(&config)?;
     let door = Door::open(&config).await?;
     let mut tally = Tally::default();
     let mut after = 0;

@@ -68,6 +68,23 @@ pub(super) fn sandbox_config(sandbox: SocketAddr) -> Result<Config, Ended> {
     Ok(Config { path: SHIPPED_MAPPING_PATH.into(), ..config })
 }
 
+/// Demands the database of a configuration, for commands that do nothing without one and must not
+/// make it.
+pub(super) fn books_exist(config: &Config) -> Result<(), Ended> {
+    if config.store.exists() {
+        return Ok(());
+    }
+    Err(terminal::misused(&format!(
+        "{}; start `tillpost serve` first, or name its configuration with --config",
+        no_database(&config.store)
+    )))
+}
+
+/// What is said of a database that nobody has made.
+pub(super) fn no_database(path: &Path) -> String {
+    format!("there is no database {} yet", path.display())
+}
+
 /// A runtime for commands that wait for something.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Ended> {
     tokio::runtime::Builder::new_multi_thread()

@@ -48,12 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 
 fn stories(arguments: &Arguments) -> Result<Ended, Ended> {
     let config = setup::config(&arguments.config, arguments.sandbox, &Onlooker)?;
-    if !config.store.exists() {
-        let path = config.store.display();
-        return Err(terminal::misused(&format!(
-            "there is no database {path} yet; start `tillpost serve` first, or name its configuration with --config"
-        )));
-    }
+    setup::books_exist(&config)?;
     let now = Clock::System.now();
     let stories = store::stories_of(&config.store, &arguments.id, now);
     let stories = match stories {

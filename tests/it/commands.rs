@@ -673,7 +673,7 @@ fn replay_shows_what_an_edit_would_send_and_then_sends_it() {
     // Looking for what could be sent makes no database.
     let nothing = printed(folder.path(), &["replay"], "");
     assert_eq!(nothing.code, Some(2), "{}", nothing.data);
-    assert!(nothing.words.contains("so there is nothing to replay"), "{}", nothing.words);
+    assert!(nothing.words.contains("there is no database"), "{}", nothing.words);
     assert!(!folder.path().join("tillpost-data").exists());
     let imported = printed(folder.path(), &["import", "-"], lines);
     assert_eq!((imported.code, imported.data.as_str()), (Some(0), "4 recorded\n"));

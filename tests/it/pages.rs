@@ -89,10 +89,11 @@ impl Request {
     }
 
     async fn send(&self, engine: &Engine) -> (u16, Value) {
-        // The page has the keys of `serve --sandbox`, the harness has its own.
+        // The page has the keys of `serve --sandbox`, the harness has its own. A key that the program
+        // does not have is left as it is, and refused.
         let ours = |text: &str| {
-            let text = text.replace("sandbox-server-key", KEY);
-            text.replace("sandbox-client-token", "story-client-token")
+            let text = text.replace(built_in("SANDBOX_SERVER_KEY"), KEY);
+            text.replace(built_in("SANDBOX_CLIENT_TOKEN"), "story-client-token")
         };
         let headers: Vec<(String, String)> =
             self.headers.iter().map(|(name, value)| (name.clone(), ours(value))).collect();
@@ -101,6 +102,13 @@ impl Request {
         let answer = engine.post_with(&self.path, &ours(&self.body), &headers).await;
         (answer.status, answer.body)
     }
+}
+
+/// A key of `serve --sandbox`, as the program has it.
+fn built_in(name: &str) -> &'static str {
+    let source = include_str!("../../src/cli/setup.rs");
+    let value = source.split_once(&format!("const {name}: &str = \""));
+    value.and_then(|(_, rest)| rest.split('"').next()).expect("a constant of the program")
 }
 
 fn header_of(line: &str) -> Option<(String, String)> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::fmt::rfc2822;
 
+use super::super::setup;
 use super::Line;
 use crate::app;
 use crate::clock::Clock;
@@ -61,7 +62,7 @@ pub(super) fn configuration(report: &Report) -> Vec<Line> {
 pub(super) fn store(config: &Config, thorough: bool, now: Timestamp) -> Vec<Line> {
     let path = &config.store;
     if !path.exists() {
-        let says = format!("there is no database {} yet", path.display());
+        let says = setup::no_database(path);
         return vec![Line::warning("store", says, "the first `tillpost serve` makes it")];
     }
     match store::check_up(path, thorough, now) {
