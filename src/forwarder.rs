@@ -320,3 +320,6 @@ impl Drop for Window {
         self.runs.iter().for_each(JoinHandle::abort);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -395,3 +395,45 @@ fn named(connection: &Connection, table: &'static str, name: &str) -> Result<i64
     let select = format!("SELECT id FROM {table} WHERE name = ?1");
     Ok(connection.query_row(&select, [name], |row| row.get(0))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn long_questions_leave_readers_for_payments() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("books.db")).expect("a store");
+        // More long questions than there are readers; none ends before it may.
+        let (began, mut beginnings) = tokio::sync::mpsc::unbounded_channel();
+        let mut ends = Vec::new();
+        let mut questions = Vec::new();
+        for _ in 0..READERS_MAX * 2 {
+            let (may_end, end) = mpsc::channel::<()>();
+            let (began, store) = (began.clone(), store.clone());
+            ends.push(may_end);
+            questions.push(tokio::spawn(async move {
+                let question = move |_: &Connection| {
+                    let _ = began.send(());
+                    let _ = end.recv();
+                    Ok(())
+                };
+                store.read_much(question).await
+            }));
+        }
+        beginnings.recv().await.expect("the first has begun");
+        // The guard is for the failing case, which would wait for ever.
+        let looked = store.read(|_| Ok(()));
+        let looked = tokio::time::timeout(Duration::from_secs(30), looked).await;
+        assert!(looked.is_ok_and(|looked| looked.is_ok()), "a payment asks who its user is");
+        assert!(beginnings.try_recv().is_err(), "one long question at a time");
+        drop(ends);
+        for question in questions {
+            question.await.expect("no panic").expect("an answer");
+        }
+        store.close().await;
+    }
+}

@@ -144,6 +144,28 @@ async fn the_rate_limit_holds_over_a_backlog() {
 }
 
 #[tokio::test]
+async fn where_every_second_request_fails_repetitions_stay_a_tenth() {
+    let engine = Plan::default()
+        .dataset("batch_events = 1\nbatch_wait_ms = 0\nmax_in_flight = 1")
+        .start()
+        .await;
+    let fails = r#"{"do":"fail","times":1,"status":503,"code":2}"#;
+    let passes = r#"{"do":"usage","percent":1,"times":1}"#;
+    let script = vec![format!("{fails},{passes}"); 30];
+    engine.faults(&format!(r#"{{"faults":[{}]}}"#, script.join(",")));
+    send(&engine, 0..40).await;
+    let books = engine.drain().await;
+    assert_eq!((books.delivered, books.dead), (40, 0));
+    let requests = engine.sandbox.requests();
+    let times: Vec<i64> = requests.iter().map(|heard| heard.received_at).collect();
+    assert_eq!(times.len(), 70, "each of the 30 that failed went again, once");
+    // Ten to start with, one for each ten of the 40, and one in twelve seconds: 16 at least had to
+    // wait for such a moment. By their own waits all would be over within a minute.
+    let took = times.last().zip(times.first()).map_or(0, |(last, first)| last - first);
+    assert!(took >= 15 * 12, "{took} s: {times:?}");
+}
+
+#[tokio::test]
 async fn a_stop_and_a_start_lose_nothing_and_double_nothing() {
     let plan = Plan::default();
     let mut engine = Plan::default().start().await;
