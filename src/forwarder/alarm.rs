@@ -198,13 +198,17 @@ impl Desk {
             let mut is_heard = false;
             for tries in 0..TRIES_MAX {
                 is_heard = post.is_heard(&notice).await;
-                if is_heard || lock(&self.news).newest.as_ref() != Some(&notice) {
+                if is_heard {
                     break;
                 }
-                // What is newer takes the place of what nobody heard, at once.
                 tokio::select! {
                     () = post.clock.sleep_millis(WAIT_MILLIS << tries) => {}
-                    () = self.has_news.notified() => break,
+                    () = self.has_news.notified() => {}
+                }
+                // What is newer takes the place of what nobody heard, at once. The ring alone does not
+                // say so: it may be that of this notice, come while the one before it was told.
+                if lock(&self.news).newest.as_ref() != Some(&notice) {
+                    break;
                 }
             }
             if is_heard {
