@@ -216,12 +216,11 @@ impl App {
         let (closing, closed) = watch::channel(false);
         let (ending, ended) = watch::channel(false);
         let mut doors = JoinSet::new();
-        for (what, listener, router) in [
-            ("the API", self.public, http::public(self.api.clone())),
-            ("the admin API", self.admin, http::admin(self.api)),
-        ] {
-            doors.spawn(serve(what, listener, router, closed.clone()));
-        }
+        let patience = Patience::default().within(http::files_max());
+        let public = http::public(self.api.clone());
+        doors.spawn(serve("the API", self.public, (public, patience), closed.clone()));
+        let (admin, patience) = (http::admin(self.api), Patience::of_operators());
+        doors.spawn(serve("the admin API", self.admin, (admin, patience), closed.clone()));
         let mut forwarders = JoinSet::new();
         for forwarder in self.forwarders {
             forwarders.spawn(forwarder.run(ended.clone()));
@@ -355,12 +354,17 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Bind { address, source })
 }
 
-async fn serve(what: &'static str, listener: TcpListener, router: axum::Router, mut closed: Stop) {
+async fn serve(
+    what: &'static str,
+    listener: TcpListener,
+    (router, patience): (axum::Router, Patience),
+    mut closed: Stop,
+) {
     let stop = async move {
         // The sender lives until the doors are drained.
         let _ = closed.wait_for(|closed| *closed).await;
     };
-    if let Err(error) = http::serve(listener, router, Patience::default(), stop).await {
+    if let Err(error) = http::serve(listener, router, patience, stop).await {
         telemetry::listener_failed(what, &error);
     }
 }

@@ -5,6 +5,7 @@
 //! nothing. Deliberately absent: SQL, mapping, checks.
 
 mod admin;
+mod admission;
 mod answer;
 mod auth;
 mod client;
@@ -19,20 +20,23 @@ mod metrics;
 pub mod openapi;
 mod parameters;
 mod payments;
+mod taker;
 mod webhooks;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use secrecy::SecretString;
 
-pub use listener::{Patience, serve};
+pub use admission::CAPTURES_MAX;
+pub use listener::{Patience, files_max, serve};
 
 use crate::clock::Clock;
 use crate::intake::{Intake, Project};
 use crate::store::Store;
+use admission::{Admission, Gate, Shape};
 use auth::Keyring;
 
 /// Largest body of the public API, in bytes (row LR-30).
@@ -59,6 +63,7 @@ struct Shared {
     keyring: Keyring,
     admin_token: Option<SecretString>,
     webhooks: webhooks::Tally,
+    admission: Admission,
 }
 
 impl Api {
@@ -72,34 +77,47 @@ impl Api {
     ) -> Self {
         let keyring = Keyring::of(&projects, &clock);
         let webhooks = webhooks::Tally::default();
-        let shared = Shared { intake, store, clock, projects, keyring, admin_token, webhooks };
+        let admission = Admission::default();
+        let shared =
+            Shared { intake, store, clock, projects, keyring, admin_token, webhooks, admission };
         Self { shared: Arc::new(shared) }
     }
 }
 
-/// The routes of the public listener.
+/// The routes of the public listener. What takes something new passes a gate; what takes something
+/// back passes one that only counts the memory of bodies.
 pub fn public(api: Api) -> Router {
+    let gate = Gate { api: api.clone(), shape: Shape::Envelope, bytes_max: BODY_BYTES_MAX };
+    let batches = Gate { bytes_max: BATCH_BYTES_MAX, ..gate.clone() };
+    let sites = Gate { shape: Shape::Site, ..gate.clone() };
+    let takes = |handlers| gate.captures(handlers);
+    let removal = |handlers| gate.bodies(handlers);
     Router::new()
-        .route("/api/v1/capture-payment", post(linkrunner::capture_payment))
-        .route("/api/v1/capture-event", post(linkrunner::capture_event))
+        .route("/api/v1/capture-payment", takes(post(linkrunner::capture_payment)))
+        .route("/api/v1/capture-event", takes(post(linkrunner::capture_event)))
         .route(
             "/api/v1/capture-payments",
-            post(linkrunner::capture_payments).layer(DefaultBodyLimit::max(BATCH_BYTES_MAX)),
+            batches
+                .captures(post(linkrunner::capture_payments))
+                .layer(DefaultBodyLimit::max(BATCH_BYTES_MAX)),
         )
-        .route("/api/v1/remove-payment", post(linkrunner::remove_payment))
-        .route("/api/v1/signup", post(linkrunner::signup))
-        .route("/api/client/init", post(client::init))
-        .route("/api/client/trigger", post(client::sign_up))
-        .route("/api/client/set-user-data", post(client::sign_up))
-        .route("/api/client/capture-payment", post(client::capture_payment))
-        .route("/api/client/remove-captured-payment", post(client::remove_payment))
-        .route("/api/client/capture-event", post(client::capture_event))
-        .route("/api/v1/payments", site(post(faurya::record).delete(faurya::delete)))
-        .route("/api/v1/visitors", site(post(faurya::make_visitor)))
+        .route("/api/v1/remove-payment", removal(post(linkrunner::remove_payment)))
+        .route("/api/v1/signup", takes(post(linkrunner::signup)))
+        .route("/api/client/init", takes(post(client::init)))
+        .route("/api/client/trigger", takes(post(client::sign_up)))
+        .route("/api/client/set-user-data", takes(post(client::sign_up)))
+        .route("/api/client/capture-payment", takes(post(client::capture_payment)))
+        .route("/api/client/remove-captured-payment", removal(post(client::remove_payment)))
+        .route("/api/client/capture-event", takes(post(client::capture_event)))
+        .route(
+            "/api/v1/payments",
+            site(sites.captures(post(faurya::record)).merge(sites.bodies(delete(faurya::delete)))),
+        )
+        .route("/api/v1/visitors", site(sites.captures(post(faurya::make_visitor))))
         .route("/api/v1/visitors/{id}", site(get(faurya::visitor)))
         .route("/api/v1/goals", site(post(faurya::not_here).delete(faurya::not_here)))
         .route("/api/v1/analytics/{*dimension}", site(get(faurya::not_here)))
-        .route("/webhooks/{provider}/{project}", post(webhooks::receive))
+        .route("/webhooks/{provider}/{project}", takes(post(webhooks::receive)))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/openapi.json", get(openapi::described))

@@ -17,7 +17,7 @@ use crate::telemetry;
 
 /// Seconds after which a sender may try again when the store failed. Ours: a stall of the disk
 /// passes within one.
-const RETRY_AFTER_SECS: u64 = 1;
+pub(super) const RETRY_AFTER_SECS: u64 = 1;
 
 /// What a sender reads while the disk is full; the log says it once, not with every request.
 const NO_ROOM: &str =
@@ -79,13 +79,16 @@ pub(super) fn too_many(seconds: u64) -> Response {
     with_retry_after(plain(StatusCode::TOO_MANY_REQUESTS, msg), seconds)
 }
 
+/// 413 of a body that is larger than its route takes.
+pub(super) fn too_large(bytes_max: usize) -> Response {
+    let msg = format!("The body is larger than {} MB.", bytes_max / 1024 / 1024);
+    plain(StatusCode::PAYLOAD_TOO_LARGE, &msg)
+}
+
 /// A body that did not arrive whole; `bytes_max` is what the route takes.
 pub(super) fn unread(rejection: &BytesRejection, bytes_max: usize) -> Response {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let msg = format!("The body is larger than {} MB.", bytes_max / 1024 / 1024);
-            plain(StatusCode::PAYLOAD_TOO_LARGE, &msg)
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(bytes_max),
         _ => plain(StatusCode::BAD_REQUEST, "The body did not arrive whole."),
     }
 }

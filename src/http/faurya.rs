@@ -210,6 +210,12 @@ pub(super) fn too_often(seconds: u64) -> Response {
     answer::with_retry_after(error(StatusCode::TOO_MANY_REQUESTS, message), seconds)
 }
 
+/// 413 of a body that is larger than a site may send.
+pub(super) fn too_large() -> Response {
+    let message = format!("The body is larger than {} MB", BODY_BYTES_MAX / 1024 / 1024);
+    error(StatusCode::PAYLOAD_TOO_LARGE, &message)
+}
+
 const NO_SITE: &str = "Site not found";
 
 fn not_served(project: &str, reason: &NotServed) -> Response {
@@ -254,10 +260,7 @@ fn sentence(findings: &Findings) -> String {
 
 fn whole(body: Body) -> Result<Bytes, Box<Response>> {
     body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let message = format!("The body is larger than {} MB", BODY_BYTES_MAX / 1024 / 1024);
-            Box::new(error(StatusCode::PAYLOAD_TOO_LARGE, &message))
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => Box::new(too_large()),
         _ => Box::new(error(StatusCode::BAD_REQUEST, "The body did not arrive whole")),
     })
 }

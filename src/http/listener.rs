@@ -1,9 +1,11 @@
-//! Serving a listener: connections are counted, heads and bodies have a time in which to arrive.
+//! Serving a listener: connections are counted, heads and bodies have a time in which to arrive, and
+//! answers one in which to be read.
 //!
-//! A client that opens connections and says nothing, or sends its body a byte at a time, must cost
-//! others nothing. So there are at most [`Patience::connections`] at once (the next one waits to be
-//! accepted), a head that is not complete in time closes its connection, and a request that is not
-//! read and answered in time gets 408.
+//! A client that opens connections and says nothing, sends its body a byte at a time, or never reads
+//! what it asked for, must cost others nothing. So there are at most [`Patience::connections`] at
+//! once (the next one waits to be accepted), a head that is not complete in time closes its
+//! connection, a request that is not read and answered in time gets 408, and a connection whose
+//! answer is not taken in time ends.
 
 use std::future::Future;
 use std::io;
@@ -20,10 +22,12 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::answer;
+use super::taker::Taker;
 use crate::clock::Clock;
 
 /// How long a listener waits for its clients, and for how many.
@@ -35,14 +39,57 @@ pub struct Patience {
     pub head: Duration,
     /// For a complete body and its answer.
     pub request: Duration,
+    /// For the client to take an answer that does not fit into its socket.
+    pub answer: Duration,
 }
 
 /// Twice the connections of our largest measurement; a head comes in one packet; a body of 1 MB
-/// takes half a minute over a line of 300 kbit/s.
+/// takes half a minute over a line of 300 kbit/s, and so does an answer.
 impl Default for Patience {
     fn default() -> Self {
-        Self { connections: 2_048, head: Duration::from_secs(30), request: Duration::from_secs(30) }
+        let half_a_minute = Duration::from_secs(30);
+        let (head, request, answer) = (half_a_minute, half_a_minute, half_a_minute);
+        Self { connections: 2_048, head, request, answer }
     }
+}
+
+impl Patience {
+    /// The same for operators: their programs are few.
+    #[must_use]
+    pub fn of_operators() -> Self {
+        Self { connections: 256, ..Self::default() }
+    }
+
+    /// The same with no more connections than the process may have files open: clients must not
+    /// take the descriptors that the database and the way to Meta need.
+    #[must_use]
+    pub fn within(self, files: u64) -> Self {
+        let free = files.saturating_sub(FILES_OF_OUR_OWN).max(CONNECTIONS_MIN);
+        Self {
+            connections: usize::try_from(free)
+                .map_or(self.connections, |free| free.min(self.connections)),
+            ..self
+        }
+    }
+}
+
+/// Descriptors that are kept for the database, the way to Meta and the operators. Ours: four times
+/// what is ever seen beside the operators' connections.
+const FILES_OF_OUR_OWN: u64 = 384;
+
+/// Connections that are served at all, however few files may be open.
+const CONNECTIONS_MIN: u64 = 64;
+
+/// How many files this process may have open, after asking for as many as it can get: where services
+/// are started, 1,024 is a common beginning, for the sake of programs that know no other way to wait
+/// than `select`.
+#[must_use]
+pub fn files_max() -> u64 {
+    let files = Resource::RLIMIT_NOFILE;
+    let Ok((now, most)) = getrlimit(files) else { return u64::MAX };
+    // Where more is not given, less is used.
+    let raised = setrlimit(files, most, most);
+    if raised.is_ok() { most } else { now }
 }
 
 /// How long accepting pauses when the process has no descriptor left, in milliseconds.
@@ -78,7 +125,8 @@ pub async fn serve(
         };
         let Some(stream) = stream(accepted).await? else { continue };
         let service = TowerToHyperService::new(router.clone());
-        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Taker::new(stream, patience.answer));
+        let connection = open.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             // A client that breaks off has nobody left to be told.
             let _ = connection.await;

@@ -67,6 +67,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Response {
     datasets_of(&mut registry, &states, api.shared.clock.now());
     mappings(&mut registry, &api.shared.projects);
     api.shared.webhooks.register(&mut registry);
+    api.shared.admission.register(&mut registry);
     let mut page = String::new();
     match text::encode(&mut page, &registry) {
         Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response(),

@@ -111,9 +111,15 @@ pub(super) fn refusals(family: Family, operation: Operation) -> Operation {
                     an address (`Host`).";
         all.push(plain(403, page.to_owned()));
     }
-    let down = "The store does not answer. Nothing was promised: repeat the call as it is, after \
-                the seconds of `Retry-After`.";
-    all.push(plain(503, down.to_owned()).header("Retry-After"));
+    let what = if takes && family != Family::Admin {
+        "The store does not answer, or more is under way than can be worked off at once."
+    } else {
+        "The store does not answer."
+    };
+    let down = format!(
+        "{what} Nothing was promised: repeat the call as it is, after the seconds of `Retry-After`."
+    );
+    all.push(plain(503, down).header("Retry-After"));
     operation.all(all)
 }
 
