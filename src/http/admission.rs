@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::MethodRouter;
@@ -54,6 +54,8 @@ enum Refusal {
     Bodies,
     /// The body is larger than its route takes.
     Size,
+    /// The body is compressed: a megabyte could be a thousand.
+    Coding,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -98,6 +100,7 @@ impl Refusal {
             Self::Captures => "captures_under_way",
             Self::Bodies => "bodies_under_way",
             Self::Size => "size",
+            Self::Coding => "coding",
         };
         Because { because }
     }
@@ -112,6 +115,10 @@ impl Refusal {
                  is safe."
             }
             Self::Size => "The body is larger than this route takes.",
+            Self::Coding => {
+                "The body is compressed (`Content-Encoding`), which is not read here. Please send it \
+                 as it is."
+            }
         }
     }
 }
@@ -151,20 +158,23 @@ impl Gate {
 
     fn refuse(&self, refusal: Refusal) -> Response {
         let admission = &self.api.shared.admission;
-        match (refusal, self.shape) {
+        let status = match (refusal, self.shape) {
             (Refusal::Size, Shape::Envelope) => return answer::too_large(self.bytes_max),
             (Refusal::Size, Shape::Site) => return faurya::too_large(),
-            (Refusal::Captures | Refusal::Bodies, _) => {}
-        }
-        admission.refused.get_or_create(&refusal.because()).inc();
-        match self.shape {
-            Shape::Envelope => answer::unavailable(refusal.says()),
-            Shape::Site => {
-                let message = refusal.says().trim_end_matches('.');
-                let response = faurya::error(StatusCode::SERVICE_UNAVAILABLE, message);
-                answer::with_retry_after(response, answer::RETRY_AFTER_SECS)
+            (Refusal::Coding, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            (Refusal::Captures | Refusal::Bodies, _) => {
+                admission.refused.get_or_create(&refusal.because()).inc();
+                StatusCode::SERVICE_UNAVAILABLE
             }
+        };
+        let response = match self.shape {
+            Shape::Envelope => answer::plain(status, refusal.says()),
+            Shape::Site => faurya::error(status, refusal.says().trim_end_matches('.')),
+        };
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return answer::with_retry_after(response, answer::RETRY_AFTER_SECS);
         }
+        response
     }
 }
 
@@ -189,6 +199,7 @@ async fn pass(State(passage): State<Passage>, request: Request, next: Next) -> R
         return gate.refuse(Refusal::Captures);
     }
     let held = Arc::new(Mutex::new(Held::default()));
+    let is_plain = is_plain(request.headers());
     let request = request.map(|inner| {
         Body::new(Weighed {
             inner,
@@ -196,6 +207,7 @@ async fn pass(State(passage): State<Passage>, request: Request, next: Next) -> R
             captures: is_capture.then(|| Arc::clone(&admission.captures)),
             arriving: Arc::clone(&admission.arriving),
             bytes_max: gate.bytes_max,
+            is_plain,
             bytes: 0,
             portions: Vec::new(),
         })
@@ -217,6 +229,7 @@ struct Weighed {
     captures: Option<Arc<Semaphore>>,
     arriving: Arc<Semaphore>,
     bytes_max: usize,
+    is_plain: bool,
     bytes: usize,
     portions: Vec<OwnedSemaphorePermit>,
 }
@@ -267,6 +280,12 @@ impl Weighed {
     }
 }
 
+/// Whether a body is what it is, and not compressed.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity") || coding.is_empty())
+}
+
 /// How many portions a body has; an empty one is one.
 fn portions(bytes: usize) -> usize {
     bytes.div_ceil(PORTION_BYTES).max(1)
@@ -280,6 +299,9 @@ impl hyper::body::Body for Weighed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if !self.is_plain {
+            return Poll::Ready(Some(Err(self.unread(Refusal::Coding))));
+        }
         if self.bytes == 0 && exceeds(self.inner.size_hint().lower(), self.bytes_max) {
             return Poll::Ready(Some(Err(self.unread(Refusal::Size))));
         }

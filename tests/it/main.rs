@@ -29,6 +29,7 @@ mod importing;
 mod judging;
 mod keeping;
 mod lease;
+mod limits;
 mod listing;
 mod mappings;
 mod model;

@@ -1,9 +1,10 @@
-//! Slow clients: they are let go, and cost the others nothing.
+//! Slow clients: they are let go, and cost the others nothing. Here the limits are short; `limits`
+//! does the same to the real program.
 
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 use tillpost::http::{Patience, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,7 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 async fn listener(patience: Patience) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
-    let router = Router::new().route("/", post(|_: axum::body::Bytes| async { "whole" }));
+    let large = "x".repeat(LARGE_ANSWER);
+    let router = Router::new()
+        .route("/", post(|_: axum::body::Bytes| async { "whole" }))
+        .route("/large", get(|| async { large }));
     tokio::spawn(serve(listener, router, patience, std::future::pending()));
     address
 }
@@ -26,10 +30,14 @@ async fn all_of(mut stream: TcpStream, sent: &str) -> String {
     said
 }
 
+/// More than any socket takes on its own.
+const LARGE_ANSWER: usize = 32 * 1024 * 1024;
+
 const BRIEF: Patience = Patience {
     connections: 8,
     head: Duration::from_millis(50),
     request: Duration::from_millis(50),
+    answer: Duration::from_millis(50),
 };
 
 #[tokio::test]
@@ -54,4 +62,43 @@ async fn connections_that_say_nothing_free_their_places() {
         "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nwhole";
     let said = all_of(stream, request).await;
     assert!(said.starts_with("HTTP/1.1 200") && said.ends_with("whole"), "{said}");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_given_up_and_frees_its_place() {
+    let address = listener(BRIEF).await;
+    let mut unread = Vec::new();
+    for _ in 0..BRIEF.connections {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("written");
+        unread.push(stream);
+    }
+    // All places are taken: this one is served because the others are cut.
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    let request =
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nwhole";
+    let said = all_of(stream, request).await;
+    assert!(said.starts_with("HTTP/1.1 200") && said.ends_with("whole"), "{said}");
+    let mut cut = 0;
+    for stream in unread {
+        let said = all_of(stream, "").await;
+        cut += usize::from(said.len() < LARGE_ANSWER);
+    }
+    assert!(cut >= 1, "what was not taken in time is cut off");
+}
+
+#[test]
+fn connections_leave_files_for_the_database() {
+    let usual = Patience::default().connections;
+    for (files, connections) in [
+        (u64::MAX, usual),
+        (20_000, usual),
+        (2_432, usual),
+        (2_431, usual - 1),
+        (1_024, 640),
+        (448, 64),
+        (0, 64),
+    ] {
+        assert_eq!(Patience::default().within(files).connections, connections, "{files}");
+    }
 }

@@ -136,6 +136,12 @@ impl Program {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
+    /// How many files and connections the process has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        files.expect("a system with /proc").count()
+    }
+
     /// The sums of the books, from the admin API.
     pub(crate) async fn books(&self, http: &reqwest::Client) -> Value {
         let url = format!("http://{}/admin/v1/books", self.admin);

@@ -97,6 +97,11 @@ pub(super) fn refusals(family: Family, operation: Operation) -> Operation {
         all.push(plain(413, large));
         all.push(plain(400, "The body is at fault; nothing was stored.".to_owned()));
     }
+    let passes_gate = takes && family != Family::Admin;
+    if passes_gate {
+        let coded = "The body is compressed (`Content-Encoding`). Nothing of it was read.";
+        all.push(plain(415, coded.to_owned()));
+    }
     let by_key = matches!(family, Family::Linkrunner | Family::Client | Family::Faurya);
     if by_key || family == Family::Admin {
         all.push(plain(401, no_key(family).to_owned()));
@@ -111,7 +116,7 @@ pub(super) fn refusals(family: Family, operation: Operation) -> Operation {
                     an address (`Host`).";
         all.push(plain(403, page.to_owned()));
     }
-    let what = if takes && family != Family::Admin {
+    let what = if passes_gate {
         "The store does not answer, or more is under way than can be worked off at once."
     } else {
         "The store does not answer."
