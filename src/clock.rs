@@ -22,23 +22,41 @@ pub enum Clock {
 /// A clock that stands still until it is moved.
 #[derive(Debug, Clone)]
 pub struct FrozenClock {
-    now: Arc<Mutex<watch::Sender<Timestamp>>>,
-    seen: watch::Receiver<Timestamp>,
+    hands: Arc<Mutex<watch::Sender<Hands>>>,
+    seen: watch::Receiver<Hands>,
+}
+
+/// What a frozen clock shows.
+#[derive(Debug, Clone, Copy)]
+struct Hands {
+    /// The steady clock: it only grows.
+    steady: i64,
+    /// How far the calendar is ahead of it.
+    ahead: i64,
 }
 
 impl FrozenClock {
     /// A clock that stands at this moment.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
-        let (sender, seen) = watch::channel(now);
-        Self { now: Arc::new(Mutex::new(sender)), seen }
+        let (sender, seen) = watch::channel(Hands { steady: now.millis(), ahead: 0 });
+        Self { hands: Arc::new(Mutex::new(sender)), seen }
     }
 
     /// Moves the clock. Whoever slept until then or before wakes up.
     pub fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        let sender = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        sender.send_modify(|now| *now = now.plus_millis(millis));
+        self.turn(|hands| hands.steady = hands.steady.saturating_add(millis));
+    }
+
+    /// Sets the calendar forward or back, as somebody does who corrects a machine's clock. No time
+    /// passes by that.
+    pub fn step(&self, millis: i64) {
+        self.turn(|hands| hands.ahead = hands.ahead.saturating_add(millis));
+    }
+
+    fn turn(&self, turn: impl FnOnce(&mut Hands)) {
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner).send_modify(turn);
     }
 }
 
@@ -48,7 +66,10 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::Frozen(frozen) => *frozen.seen.borrow(),
+            Self::Frozen(frozen) => {
+                let Hands { steady, ahead } = *frozen.seen.borrow();
+                Timestamp::from_millis(steady.saturating_add(ahead))
+            }
             Self::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
@@ -58,14 +79,18 @@ impl Clock {
 
     /// Waits until this moment, or not at all if it has passed.
     ///
-    /// On the system's clock the wait is measured by the monotonic one, so that a step of the
-    /// calendar neither shortens nor stretches it.
+    /// The wait is measured by the steady clock, so that a step of the calendar neither shortens
+    /// nor stretches it.
     pub async fn sleep_until(&self, moment: Timestamp) {
         match self {
             Self::Frozen(frozen) => {
                 let mut seen = frozen.seen.clone();
+                let Hands { steady, ahead } = *seen.borrow();
+                let wait =
+                    moment.millis_since(Timestamp::from_millis(steady.saturating_add(ahead)));
+                let end = steady.saturating_add(wait);
                 // The sender lives as long as this clock does.
-                let _ = seen.wait_for(|now| *now >= moment).await;
+                let _ = seen.wait_for(|hands| hands.steady >= end).await;
             }
             Self::System => {
                 Self::sleep(moment.millis_since(self.now())).await;
@@ -93,7 +118,7 @@ impl Clock {
     pub fn monotonic_millis(&self) -> i64 {
         static START: OnceLock<Instant> = OnceLock::new();
         match self {
-            Self::Frozen(_) => self.now().millis(),
+            Self::Frozen(frozen) => frozen.seen.borrow().steady,
             Self::System => {
                 let elapsed = START.get_or_init(Instant::now).elapsed();
                 i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
@@ -108,5 +133,31 @@ impl governor::clock::Clock for Clock {
 
     fn now(&self) -> Self::Instant {
         Duration::from_millis(u64::try_from(self.monotonic_millis()).unwrap_or(0)).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_of_the_calendar_wakes_nobody_and_keeps_nobody_asleep() {
+        let frozen = FrozenClock::at(Timestamp::from_seconds(1_000));
+        let clock = Clock::Frozen(frozen.clone());
+        for step in [-86_400_000, 86_400_000, 0] {
+            let sleeper = clock.clone();
+            let sleeping = tokio::spawn(async move { sleeper.sleep_millis(10_000).await });
+            // It looks at the clock before anything is turned.
+            tokio::task::yield_now().await;
+            let before = (clock.now(), clock.monotonic_millis());
+            frozen.step(step);
+            frozen.advance(Duration::from_secs(9));
+            tokio::task::yield_now().await;
+            assert!(!sleeping.is_finished(), "{step}");
+            frozen.advance(Duration::from_secs(1));
+            sleeping.await.expect("awake");
+            assert_eq!(clock.now().millis_since(before.0), step + 10_000);
+            assert_eq!(clock.monotonic_millis() - before.1, 10_000);
+        }
     }
 }

@@ -237,6 +237,10 @@ impl World for BuiltIn {
             _ => None,
         }
     }
+
+    fn is_play(&self) -> bool {
+        true
+    }
 }
 
 /// The path of a file as a person may type it again.

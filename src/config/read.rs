@@ -1,6 +1,7 @@
 //! From the text of `tillpost.toml` to a checked [`Config`], with every fault in one pass.
 
 mod dataset;
+mod keys;
 pub(super) mod mapping_file;
 pub(super) mod secret;
 mod signing;
@@ -17,7 +18,6 @@ use toml::de::DeValue;
 
 use super::{Config, FileReport, Http, Project, Report, Site, Users, World, limits};
 use crate::core::finding::{At, Code, Finding, Findings};
-use crate::core::key::KeyDigest;
 use crate::core::mapping::{DatasetName, Datasets, Mapping};
 use crate::core::money::Currency;
 use crate::core::toml_reader::{Codes, Placed, Table, kind, parse, settled};
@@ -96,6 +96,7 @@ impl Reader<'_> {
         }
         let tokens = self.secrets(&mut table, "admin_token");
         let is_named = tokens.is_some();
+        self.none_weak(&mut table, "admin_token", tokens.as_deref());
         http.admin_token = tokens.into_iter().flatten().next();
         if !http.admin_listen.ip().is_loopback() && !is_named {
             let help = "set `admin_token = { env = \"ADMIN_TOKEN\" }`, or listen on 127.0.0.1";
@@ -286,29 +287,6 @@ impl Reader<'_> {
             self.say(Code::ConfigRange, text.span, says, "write three letters such as \"INR\"");
         }
         found
-    }
-
-    /// Two projects with one key: nobody could say whose payment it is.
-    fn no_key_twice(&mut self, projects: &[Project]) {
-        let server_keys: fn(&Project) -> &[KeyDigest] = |project| &project.server_keys;
-        for (what, keys) in [
-            ("server key", server_keys),
-            ("site key", |other| &other.site.keys),
-            ("client token", |other| &other.client_tokens),
-        ] {
-            let mut seen: Vec<(&KeyDigest, &str)> = Vec::new();
-            for (project, key) in projects.iter().flat_map(|p| keys(p).iter().map(move |k| (p, k)))
-            {
-                match seen.iter().find(|(known, _)| known.is(key)) {
-                    Some((_, other)) if *other != project.name => {
-                        let says = format!("`{other}` and `{}` have the same {what}", project.name);
-                        self.findings.push(Finding::new(Code::ConfigTwice, At::Span(0..0), says));
-                    }
-                    Some(_) => {}
-                    None => seen.push((key, &project.name)),
-                }
-            }
-        }
     }
 
     fn required(

@@ -41,9 +41,10 @@ impl World for Made {
 
     fn variable(&self, name: &str) -> Option<String> {
         match name {
-            "TOKEN" => Some("canary-token".to_owned()),
-            "KEY" => Some("canary-key".to_owned()),
-            "KEY2" => Some("canary-key-2".to_owned()),
+            "TOKEN" => Some("canary-token-of-meta".to_owned()),
+            "KEY" => Some("canary-key-number-one".to_owned()),
+            "KEY2" => Some("canary-key-number-two".to_owned()),
+            "WEAK" => Some("canary-weak".to_owned()),
             "EMPTY" => Some("  ".to_owned()),
             "LINES" => Some("canary\nlines".to_owned()),
             _ => None,
@@ -85,7 +86,7 @@ fn a_short_file_is_completed_with_defaults() {
     assert_eq!(config.store, Path::new("/etc/tillpost-data/tillpost.db"));
     let project = &config.projects[0];
     assert_eq!((project.users, project.hold_days, project.currency), (Users::Known, 7, None));
-    assert!(project.server_keys[0].is(&KeyDigest::of(b"canary-key")));
+    assert!(project.server_keys[0].is(&KeyDigest::of(b"canary-key-number-one")));
     let (name, dataset) = config.datasets.iter().next().expect("a dataset");
     assert_eq!((name.as_str(), dataset.id.as_str()), ("storefront", "1234567890"));
     assert_eq!(
@@ -123,7 +124,7 @@ fn an_alarms_address_is_looked_at_wherever_it_is_found() {
     let codes = |report: Report| -> Vec<Code> {
         report.files[0].findings.iter().map(|finding| finding.code).collect()
     };
-    // "canary-key" is no address at all.
+    // "canary-key-number-one" is no address at all.
     for (name, serving, looking) in [
         ("KEY", vec![Code::ConfigRange], vec![Code::ConfigRange]),
         ("NOWHERE", vec![Code::ConfigSecret], vec![Code::ConfigSecret]),
@@ -142,7 +143,7 @@ fn secrets_of_webhooks_are_kept_by_provider() {
     let (config, _) = loaded(&format!("{DATASET}{PROJECT}{one}"));
     let webhooks = &config.expect("a configuration").projects[0].webhooks;
     let secrets = webhooks[&Provider::Stripe].iter().map(ExposeSecret::expose_secret);
-    assert_eq!(secrets.collect::<Vec<&str>>(), ["canary-key-2"]);
+    assert_eq!(secrets.collect::<Vec<&str>>(), ["canary-key-number-two"]);
     assert_eq!(webhooks.len(), 1, "nobody else is listened to");
     for (line, expected) in [
         (r#"webhooks = { stripe = [{ env = "KEY" }, { file = "token" }] }"#, vec![]),
@@ -166,19 +167,53 @@ fn several_keys_are_valid_at_once_and_only_their_digests_are_kept() {
         keys.iter().any(|key| key.is(&KeyDigest::of(text.as_bytes())))
     };
     for (text, server, site) in [
-        ("canary-key", true, false),
-        ("canary-key-2", true, false),
+        ("canary-key-number-one", true, false),
+        ("canary-key-number-two", true, false),
         ("canary-of-a-file", false, true),
         ("canary", false, false),
     ] {
         let found = (is_key(&project.server_keys, text), is_key(&project.site.keys, text));
         assert_eq!(found, (server, site), "{text}");
     }
+    let server = r#"site_key = { env = "KEY" }"#;
+    assert_eq!(found(&format!("{DATASET}{PROJECT}{server}")), [(Code::ConfigKeyShared, 1, 1)]);
     // Nobody could say whose call it is.
     let other = PROJECT.replace("shop", "other").replace("KEY", "KEY2");
     let token = r#"client_token = { env = "TOKEN" }"#;
     let twice = format!("{DATASET}{PROJECT}{token}\n{other}{token}");
     assert_eq!(found(&twice), [(Code::ConfigTwice, 1, 1)]);
+}
+
+#[test]
+fn a_key_that_can_be_guessed_is_named_where_it_stands_and_the_service_starts() {
+    let weak = PROJECT.replace("KEY", "WEAK");
+    for (text, expected) in [
+        (format!("{DATASET}{weak}"), vec![(Code::ConfigKeyWeak, 6, 14)]),
+        (
+            format!("{DATASET}{PROJECT}site_key = [{{ file = \"token\" }}, {{ env = \"WEAK\" }}]"),
+            vec![(Code::ConfigKeyWeak, 8, 12)],
+        ),
+        (
+            format!("{DATASET}{PROJECT}client_token = {{ env = \"WEAK\" }}"),
+            vec![(Code::ConfigKeyWeak, 8, 16)],
+        ),
+        (
+            format!(
+                "{DATASET}{PROJECT}client_signing = {{ key_id = \"a\", secret = {{ env = \"WEAK\" }} }}"
+            ),
+            vec![(Code::ConfigKeyWeak, 8, 43)],
+        ),
+        (
+            format!("[http]\nadmin_token = {{ env = \"WEAK\" }}\n{DATASET}{PROJECT}"),
+            vec![(Code::ConfigKeyWeak, 2, 15)],
+        ),
+        // Others make these.
+        (format!("{DATASET}{PROJECT}webhooks = {{ stripe = {{ env = \"WEAK\" }} }}"), vec![]),
+        (DATASET.replace("TOKEN", "WEAK") + PROJECT, vec![]),
+    ] {
+        assert_eq!(found(&text), expected, "{text}");
+        assert!(loaded(&text).0.is_some(), "a warning: {text}");
+    }
 }
 
 #[test]

@@ -45,6 +45,11 @@ pub trait World: std::fmt::Debug {
     fn needs_secrets(&self) -> bool {
         true
     }
+
+    /// Whether everybody may know the keys: those of a service that guards nothing.
+    fn is_play(&self) -> bool {
+        false
+    }
 }
 
 /// The machine's own.

@@ -2,7 +2,8 @@
 //!
 //! In: requests that want to go. Out: a [`Place`] each, in its time. What the valve says is decided
 //! in `core::delivery`; here is only the waiting. A request passes the valve first and the limiter
-//! after it, repetitions included, and is asked again if another failed while it waited.
+//! last, repetitions included: if another fails while it waits, it is asked again, and has used up
+//! neither the rate nor the budget of repetitions for nothing.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,12 +86,11 @@ impl Pace {
             match admission {
                 Admission::Go => {
                     let place = Place(Arc::clone(self));
-                    while let Some(wait) = self.limit(events) {
+                    while self.lock().is_open(self.clock.monotonic_millis()) {
+                        let Some(wait) = self.limit(events) else { return place };
                         self.clock.sleep_millis(wait).await;
                     }
-                    if self.lock().is_open(self.clock.monotonic_millis()) {
-                        return place;
-                    }
+                    self.lock().unsent(is_repetition);
                 }
                 // A change may come first: somebody mends the token.
                 Admission::Until(moment) => tokio::select! {
@@ -189,4 +189,58 @@ impl Pace {
 /// Now, by both clocks.
 pub(super) fn moment(clock: &Clock) -> Moment {
     Moment { steady: clock.monotonic_millis(), wall: clock.now() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::FrozenClock;
+    use crate::core::delivery::Signal;
+    use crate::core::meta::usage::Usage;
+    use crate::core::time::Timestamp;
+
+    /// Lets whoever can go on go on.
+    async fn settle() {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_stopped_while_it_waits_for_its_rate_uses_up_nothing() {
+        let frozen = FrozenClock::at(Timestamp::from_seconds(1_772_280_000));
+        let clock = Clock::Frozen(frozen.clone());
+        let began = clock.monotonic_millis();
+        let slow =
+            Sending { max_events_per_second: Some(1), batch_events: 10, ..Sending::default() };
+        let pace = Pace::new(&clock, &slow, None);
+        let heard = |started, signal| Heard {
+            started,
+            now: moment(&clock),
+            signal,
+            usage: Usage::default(),
+            codes: (None, None),
+            says: "",
+        };
+        // The first takes the whole burst; its answer opens a second place.
+        let first = pace.ready(10, false).await;
+        pace.met(heard(began, Signal::Accepted));
+        let waiting = tokio::spawn({
+            let pace = Arc::clone(&pace);
+            async move { pace.ready(10, true).await }
+        });
+        settle().await;
+        frozen.advance(Duration::from_secs(5));
+        pace.met(heard(began + 1, Signal::Halt { why: Why::Throttled, millis: 7_000 }));
+        drop(first);
+        // Its rate comes at ten seconds, the end of the stop at twelve.
+        for (seconds, may_go) in [(6, false), (1, true)] {
+            assert!(!waiting.is_finished());
+            frozen.advance(Duration::from_secs(seconds));
+            settle().await;
+            assert_eq!(waiting.is_finished(), may_go, "{seconds} s later");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use hyper::server::conn::http1;
@@ -158,11 +158,29 @@ async fn stream(
 }
 
 async fn in_time(request: Request, next: Next, limit: Duration) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    if is_chunked && request.headers().contains_key(header::CONTENT_LENGTH) {
+        let msg =
+            "The request has both a length and a transfer coding: nobody can say where it ends.";
+        return last(answer::plain(StatusCode::BAD_REQUEST, msg));
+    }
+    let response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => answer::plain(
             StatusCode::REQUEST_TIMEOUT,
             "The request did not arrive, or could not be answered, in time.",
         ),
-    }
+    };
+    if is_chunked { last(response) } else { response }
+}
+
+/// The last answer of its connection. A length that stands behind the transfer coding is dropped
+/// before anybody here sees it; a proxy in front may have gone by it, and what it takes for the rest
+/// of this body must not become a request of its own.
+///
+/// # Source
+/// RFC 9112, 6.1: a server closes the connection after such a request.
+fn last(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }

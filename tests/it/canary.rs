@@ -1,5 +1,6 @@
 //! Nothing leaks: planted e-mail addresses, phones, names, keys and tokens are searched for in
-//! every file that the program leaves, in its log at debug level, and in every answer.
+//! every file that the program leaves, its backups and what is salvaged among them, in its log at
+//! trace level, in every answer, on every page for operators and in what its commands say.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -82,13 +83,23 @@ const BODIES: [(&str, &str); 17] = [
     ("remove-payment", r#"{"payment_id":"visible-2"}"#),
 ];
 
+/// Pages for operators.
+const PAGES: [&str; 6] = [
+    "/metrics",
+    "/admin/v1/books",
+    "/admin/v1/payments",
+    "/admin/v1/payments/visible-1",
+    "/admin/v1/dead-letters",
+    "/admin/v1/datasets",
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_clear_person_and_no_secret_in_any_file_log_or_answer() {
     let folder = TempDir::new().expect("a folder");
     let (sandbox, address) = program::oracle().await;
     Program::configure(folder.path(), address);
     let http = program::client();
-    let mut program = Program::start(folder.path());
+    let mut program = Program::start_talkative(folder.path());
     let mut answers = String::new();
     for (path, body) in BODIES {
         let answer = http
@@ -123,10 +134,25 @@ async fn no_clear_person_and_no_secret_in_any_file_log_or_answer() {
         assert!(matches!(answer.status().as_u16(), 400 | 401), "{path}");
         answers.push_str(&answer.text().await.expect("text"));
     }
-    let trace = program::run(folder.path(), &["trace", "visible-1", "--format", "json"]);
-    answers.push_str(&String::from_utf8_lossy(&trace.stdout));
+    for path in PAGES {
+        let page = http.get(format!("http://{}{path}", program.admin)).send().await;
+        let page = page.expect("an answer");
+        assert_eq!(page.status(), 200, "{path}");
+        answers.push_str(&page.text().await.expect("text"));
+    }
+    let said = |arguments: &[&str]| program::printed(&program::run(folder.path(), arguments));
+    for arguments in [
+        &["trace", "visible-1", "--format", "json"][..],
+        &["backup", "backup.db"],
+        &["doctor"],
+        &["check", "--format", "json"],
+    ] {
+        answers.push_str(&said(arguments));
+    }
+    search("the command line", &program.command_line());
     let before_stop = files(folder.path());
     assert_eq!(program.terminate(), Some(0));
+    answers.push_str(&said(&["doctor", "--salvage", "salvaged.db"]));
     let after_stop = files(folder.path());
     let sent: String = sandbox.events().iter().map(|event| event.raw.clone()).collect();
 
@@ -143,11 +169,16 @@ async fn no_clear_person_and_no_secret_in_any_file_log_or_answer() {
     let found =
         |files: &[(String, Vec<u8>)]| files.iter().any(|(_, bytes)| holds(bytes, "visible-1"));
     assert!(found(&before_stop) && found(&after_stop), "the payment id is in the database");
+    for made in ["backup.db", "salvaged.db"] {
+        let file = after_stop.iter().find(|(place, _)| place.ends_with(made)).expect(made);
+        assert!(holds(&file.1, "visible-1"), "{made} has the payment");
+    }
     let has_log = before_stop.iter().any(|(place, _)| place.ends_with("-wal"));
     assert!(has_log, "the log of SQLite was searched too");
     assert!(answers.contains("visible-1"));
     let log = after_stop.iter().find(|(place, _)| place.ends_with("log.txt")).expect("a log");
     assert!(holds(&log.1, "delivered 1 event to"), "the log is at debug level");
+    assert!(holds(&log.1, "TRACE"), "and at trace level, that of the libraries included");
 }
 
 /// Every file of the folder, with its bytes, but for the configuration that a person wrote.

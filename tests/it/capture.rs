@@ -341,6 +341,12 @@ async fn bad_bodies_are_4xx_that_name_the_field_and_store_nothing() {
         (r#"{"user_id":"666","amount":1,"payment_id":{}}"#, "payment_id must be text"),
         (r#"{"user_id":"666","amount":1,"occurred_at":"yesterday"}"#, "occurred_at"),
         (r#"{"user_id":"666","amount":1,"amount":2}"#, "stands twice"),
+        (r#"{"user_id":"\ud800","amount":1}"#, "not JSON"),
+        (r#"{"user_id":"\udc00\ud800","amount":1}"#, "not JSON"),
+        (r#"{"user_id":"666","amount":1,"event_data":{"\ud83d":1}}"#, "not JSON"),
+        ("\u{feff}{}", "not JSON"),
+        ("{\"user_id\":\"6\u{0}6\",\"amount\":1}", "not JSON"),
+        (r#"{"user_id":"666","amount":9007199254740993e10}"#, "more than 18 digits"),
         (&format!(r#"{{"user_id":"{long}","amount":1}}"#), "more than 256 characters"),
         (&format!(r#"{{"user_id":"666","amount":{}"#, "[".repeat(100_000)), "not JSON"),
     ] {

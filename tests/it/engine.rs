@@ -184,8 +184,10 @@ impl World for Files {
 }
 
 async fn new_sandbox(clock: &FrozenClock) -> (Sandbox, SocketAddr) {
+    // Meta's own clock is right, whatever happens to the calendar of the engine.
     let time = Clock::Frozen(clock.clone());
-    let sandbox = Sandbox::new(Settings::default(), Arc::new(move || time.now().seconds()));
+    let right = move || time.monotonic_millis() / 1_000;
+    let sandbox = Sandbox::new(Settings::default(), Arc::new(right));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(sandbox::serve(listener, sandbox.clone(), std::future::pending()));
@@ -289,6 +291,19 @@ impl Engine {
     /// What the story's clock shows, in Unix seconds.
     pub(crate) fn clock_seconds(&self) -> i64 {
         Clock::Frozen(self.clock.clone()).now().seconds()
+    }
+
+    /// How many seconds have passed on the clock that no step of the calendar moves.
+    pub(crate) fn steady_seconds(&self) -> i64 {
+        Clock::Frozen(self.clock.clone()).monotonic_millis() / 1_000
+    }
+
+    /// The dataset of another configuration in this story's folder.
+    pub(crate) fn dataset_of(&self, config: &str) -> config::Dataset {
+        self.edit("other.toml", Some(config));
+        let (config, report) = config::load(&self.folder.path().join("other.toml"), &self.files);
+        let config = config.unwrap_or_else(|| panic!("a good configuration: {report:?}"));
+        config.datasets.into_values().next().expect("a dataset")
     }
 
     /// Posts a body to the public API with the project's key.

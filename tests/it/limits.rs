@@ -3,6 +3,8 @@
 //! What a test here asserts does not depend on how busy the machine is; figures are printed, for
 //! whoever runs it with `--nocapture`. `LIMIT_SECONDS=n` makes the load of `overload` longer.
 
+mod clocks;
+mod injection;
 mod large;
 mod overload;
 mod slow;

@@ -81,13 +81,26 @@ impl Program {
         folder: &Path,
         environment: &[(&str, PathBuf)],
     ) -> Result<Self, Option<i32>> {
+        Self::try_start_at("debug", folder, environment)
+    }
+
+    /// Starts the program in a configured folder with a log that says everything there is.
+    pub(crate) fn start_talkative(folder: &Path) -> Self {
+        Self::try_start_at("trace", folder, &[]).expect("the program starts")
+    }
+
+    fn try_start_at(
+        log_level: &str,
+        folder: &Path,
+        environment: &[(&str, PathBuf)],
+    ) -> Result<Self, Option<i32>> {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(folder.join("log.txt"))
             .expect("a log file");
         let mut child = command(folder)
-            .args(["serve", "--format", "json", "--log", "debug"])
+            .args(["serve", "--format", "json", "--log", log_level])
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(log)
@@ -134,6 +147,11 @@ impl Program {
         let status = status.expect("a system with /proc");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its size");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// What anybody on the machine can see of the process: its command line.
+    pub(crate) fn command_line(&self) -> Vec<u8> {
+        std::fs::read(format!("/proc/{}/cmdline", self.child.id())).expect("a system with /proc")
     }
 
     /// How many files and connections the process has open.

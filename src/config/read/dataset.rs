@@ -154,6 +154,28 @@ mod tests {
             ("ftp://127.0.0.1", false),
             ("https://", false),
             ("127.0.0.1", false),
+            // Other spellings of this machine, and what looks like it to one reader only.
+            ("http://2130706433", false),
+            ("http://0x7f.1", false),
+            ("http://127.1", false),
+            ("http://0.0.0.0", false),
+            ("http://[::]", false),
+            ("http://[::ffff:127.0.0.1]", false),
+            ("http://127.0.0.1\t.example.com", false),
+            ("http://127.0.0.1%2eexample.com", false),
+            ("http://127.0.0.1:80:80", false),
+            ("http://localhost.", false),
+            // Networks of others' machines and the clouds' metadata, in clear.
+            ("http://10.0.0.1", false),
+            ("http://172.16.0.1", false),
+            ("http://192.168.0.1", false),
+            ("http://100.64.0.1", false),
+            ("http://169.254.169.254/latest/meta-data", false),
+            ("http://[fe80::1]", false),
+            ("http://[fd00::1]", false),
+            ("http://metadata.google.internal", false),
+            ("file:///etc/passwd", false),
+            ("gopher://127.0.0.1", false),
         ] {
             assert_eq!(is_safe(address), expected, "{address}");
         }

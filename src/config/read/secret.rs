@@ -10,7 +10,6 @@ use toml::de::DeValue;
 
 use super::{CODES, Reader};
 use crate::core::finding::{At, Code, Finding, Severity};
-use crate::core::key::KeyDigest;
 use crate::core::toml_reader::Table;
 
 /// Longest secret. Ours: a token of Meta's has some 200 characters.
@@ -41,16 +40,6 @@ impl Reader<'_> {
         };
         let found = || all.iter().filter_map(|value| self.secret(key, value)).collect();
         (!all.is_empty()).then(found)
-    }
-
-    /// The same of keys that callers show: only their digests are kept.
-    pub(super) fn keys(
-        &mut self,
-        table: &mut Table<'_, '_>,
-        key: &'static str,
-    ) -> Option<Vec<KeyDigest>> {
-        let digest = |key: &SecretString| KeyDigest::of(key.expose_secret().as_bytes());
-        Some(self.secrets(table, key)?.iter().map(digest).collect())
     }
 
     /// The file that a secret is read from, if it is one. What is wrong with it, [`Self::secrets`]

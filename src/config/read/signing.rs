@@ -21,6 +21,7 @@ impl Reader<'_> {
             }
             let id = table.text("key_id", &mut self.findings);
             let secrets = self.secrets(&mut table, "secret");
+            self.none_weak(&mut table, "secret", secrets.as_deref());
             if secrets.is_none() {
                 table.missing("secret", SECRET, &mut self.findings);
             }

@@ -49,6 +49,12 @@ impl Budget {
         self.trickled_at = now;
         Ok(())
     }
+
+    /// Takes back what a request changed that did not go after all.
+    pub(super) fn give_back(&mut self, is_repetition: bool) {
+        let change = if is_repetition { 1.0 } else { -SHARE };
+        self.left = (self.left + change).clamp(0.0, RESERVE);
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +74,25 @@ mod tests {
         }
         // 6,000 requests: a tenth, the reserve, and one in twelve seconds.
         assert!((600..=600 + 10 + 50).contains(&went), "{went}");
+    }
+
+    #[test]
+    fn what_did_not_go_is_neither_spent_nor_earned() {
+        let mut budget = Budget::new(0);
+        for _ in 0..100 {
+            assert_eq!(budget.spend(0, true), Ok(()));
+            budget.give_back(true);
+        }
+        let went = (0..100).filter(|_| budget.spend(0, true).is_ok()).count();
+        assert_eq!(went, 10, "the reserve is whole");
+        for _ in 0..100 {
+            assert_eq!(budget.spend(0, false), Ok(()));
+            budget.give_back(false);
+        }
+        assert_eq!(budget.spend(0, true), Err(TRICKLE_MILLIS), "nothing was earned");
+        assert_eq!(budget.spend(TRICKLE_MILLIS, true), Ok(()));
+        budget.give_back(true);
+        assert_eq!(budget.spend(TRICKLE_MILLIS, true), Ok(()), "the one that trickled is left");
     }
 
     #[test]

@@ -209,6 +209,12 @@ impl Valve {
         Admission::Go
     }
 
+    /// A request that was admitted does not go after all: what it changed of the budget is taken
+    /// back. Its place is freed by [`Valve::leave`].
+    pub fn unsent(&mut self, is_repetition: bool) {
+        self.budget.give_back(is_repetition);
+    }
+
     /// Whether a request that was admitted may still go: another may have failed meanwhile.
     #[must_use]
     pub fn is_open(&self, now: i64) -> bool {

@@ -146,6 +146,8 @@ codes! {
     ConfigSecret = "C506" Error "a secret cannot be found",
     ConfigFile = "C507" Error "a file cannot be read",
     ConfigTwice = "C508" Error "two settings contradict each other",
+    ConfigKeyWeak = "C509" Warning "a key can be guessed",
+    ConfigKeyShared = "C510" Error "one key opens two doors",
 }
 
 impl std::fmt::Display for Code {

@@ -116,6 +116,8 @@ fn an_amount_is_kept_digit_by_digit_or_refused() {
             ("0.1", kept("0.1"), &[]),
             ("25096.005", kept("25096.005"), &[]),
             ("1e3", kept("1000"), &[]),
+            // 2^53 + 1: the first whole number that no float can hold.
+            ("9007199254740993", kept("9007199254740993"), &[]),
             ("123456789012345678", kept("123456789012345678"), &[]),
             ("1234567890123456789", Refused, &[Code::AmountUnreadable]),
             ("1e400", Refused, &[Code::AmountUnreadable]),
