@@ -275,7 +275,9 @@ impl Intake {
         payment.user_id = user_id;
         let users = self.users(project.project, vec![held.user_id]).await?;
         let user = users.first().and_then(Option::as_deref);
-        let mut decision = decided(project, &payment, user, self.clock.now());
+        // A calendar that was set back since makes no payment one of the future.
+        let now = self.clock.now().max(held.received_at);
+        let mut decision = decided(project, &payment, user, now);
         if decision.verdict == Verdict::Hold {
             return Ok(None);
         }

@@ -44,6 +44,8 @@ impl World for Made {
             "TOKEN" => Some("canary-token-of-meta".to_owned()),
             "KEY" => Some("canary-key-number-one".to_owned()),
             "KEY2" => Some("canary-key-number-two".to_owned()),
+            "SITE" => Some("canary-key-of-a-site".to_owned()),
+            "SITE2" => Some("canary-key-of-another-site".to_owned()),
             "WEAK" => Some("canary-weak".to_owned()),
             "EMPTY" => Some("  ".to_owned()),
             "LINES" => Some("canary\nlines".to_owned()),
@@ -496,8 +498,8 @@ fn a_site_has_keys_a_limit_and_an_end() {
     };
     for (lines, expected) in [
         ("", (0, false, None)),
-        ("site_key = { env = \"KEY\" }\nclosed = true\n", (1, true, None)),
-        ("site_key = [{ env = \"KEY\" }, { env = \"KEY2\" }]\n", (2, false, None)),
+        ("site_key = { env = \"SITE\" }\nclosed = true\n", (1, true, None)),
+        ("site_key = [{ env = \"SITE\" }, { env = \"SITE2\" }]\n", (2, false, None)),
         ("max_payments_per_month = 1\nclosed = false\n", (0, false, Some(1))),
         ("max_payments_per_month = 1000000000\n", (0, false, Some(1_000_000_000))),
     ] {
@@ -522,9 +524,9 @@ fn two_projects_have_no_site_key_in_common() {
     let other = PROJECT.replace("shop", "other").replace("KEY", "KEY2");
     let both = |second: &str| {
         let key = |name: &str| format!("site_key = {{ env = \"{name}\" }}\n");
-        let text = format!("{DATASET}{PROJECT}{}{other}{}", key("KEY"), key(second));
+        let text = format!("{DATASET}{PROJECT}{}{other}{}", key("SITE"), key(second));
         found(&text).iter().map(|found| found.0).collect::<Vec<_>>()
     };
-    assert_eq!(both("KEY"), [Code::ConfigTwice]);
-    assert_eq!(both("TOKEN"), []);
+    assert_eq!(both("SITE"), [Code::ConfigTwice]);
+    assert_eq!(both("SITE2"), []);
 }

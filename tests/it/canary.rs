@@ -134,25 +134,12 @@ async fn no_clear_person_and_no_secret_in_any_file_log_or_answer() {
         assert!(matches!(answer.status().as_u16(), 400 | 401), "{path}");
         answers.push_str(&answer.text().await.expect("text"));
     }
-    for path in PAGES {
-        let page = http.get(format!("http://{}{path}", program.admin)).send().await;
-        let page = page.expect("an answer");
-        assert_eq!(page.status(), 200, "{path}");
-        answers.push_str(&page.text().await.expect("text"));
-    }
-    let said = |arguments: &[&str]| program::printed(&program::run(folder.path(), arguments));
-    for arguments in [
-        &["trace", "visible-1", "--format", "json"][..],
-        &["backup", "backup.db"],
-        &["doctor"],
-        &["check", "--format", "json"],
-    ] {
-        answers.push_str(&said(arguments));
-    }
+    answers.push_str(&told_to_operators(folder.path(), &program, &http).await);
     search("the command line", &program.command_line());
     let before_stop = files(folder.path());
     assert_eq!(program.terminate(), Some(0));
-    answers.push_str(&said(&["doctor", "--salvage", "salvaged.db"]));
+    let salvage = program::run(folder.path(), &["doctor", "--salvage", "salvaged.db"]);
+    answers.push_str(&program::printed(&salvage));
     let after_stop = files(folder.path());
     let sent: String = sandbox.events().iter().map(|event| event.raw.clone()).collect();
 
@@ -169,16 +156,41 @@ async fn no_clear_person_and_no_secret_in_any_file_log_or_answer() {
     let found =
         |files: &[(String, Vec<u8>)]| files.iter().any(|(_, bytes)| holds(bytes, "visible-1"));
     assert!(found(&before_stop) && found(&after_stop), "the payment id is in the database");
-    for made in ["backup.db", "salvaged.db"] {
-        let file = after_stop.iter().find(|(place, _)| place.ends_with(made)).expect(made);
-        assert!(holds(&file.1, "visible-1"), "{made} has the payment");
-    }
     let has_log = before_stop.iter().any(|(place, _)| place.ends_with("-wal"));
     assert!(has_log, "the log of SQLite was searched too");
     assert!(answers.contains("visible-1"));
     let log = after_stop.iter().find(|(place, _)| place.ends_with("log.txt")).expect("a log");
     assert!(holds(&log.1, "delivered 1 event to"), "the log is at debug level");
     assert!(holds(&log.1, "TRACE"), "and at trace level, that of the libraries included");
+    copies_have_the_payment(&after_stop);
+}
+
+/// What operators see on every page and of every command. It leaves a backup behind.
+async fn told_to_operators(folder: &Path, program: &Program, http: &reqwest::Client) -> String {
+    let mut told = String::new();
+    for path in PAGES {
+        let page = http.get(format!("http://{}{path}", program.admin)).send().await;
+        let page = page.expect("an answer");
+        assert_eq!(page.status(), 200, "{path}");
+        told.push_str(&page.text().await.expect("text"));
+    }
+    for arguments in [
+        &["trace", "visible-1", "--format", "json"][..],
+        &["backup", "backup.db"],
+        &["doctor"],
+        &["check", "--format", "json"],
+    ] {
+        told.push_str(&program::printed(&program::run(folder, arguments)));
+    }
+    told
+}
+
+/// The search looked at a backup, and at what was salvaged.
+fn copies_have_the_payment(files: &[(String, Vec<u8>)]) {
+    for made in ["backup.db", "salvaged.db"] {
+        let file = files.iter().find(|(place, _)| place.ends_with(made)).expect(made);
+        assert!(holds(&file.1, "visible-1"), "{made} has the payment");
+    }
 }
 
 /// Every file of the folder, with its bytes, but for the configuration that a person wrote.

@@ -53,6 +53,9 @@ fn feeds() {
     play("feed", targets::feed);
 }
 
+/// What plays bytes, and returns if it found nothing.
+type Target = fn(&[u8]);
+
 /// What is put into the bytes: pieces that readers stumble over.
 const PIECES: [&[u8]; 19] = [
     b"1e400",
@@ -111,7 +114,7 @@ fn spoilt() {
     let seed = number("FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("replay with FUZZ_SEED={seed} FUZZ_EXECUTIONS={executions}");
     let mut chance = fastrand::Rng::with_seed(seed);
-    let targets: [(&str, fn(&[u8])); 6] = [
+    let targets: [(&str, Target); 6] = [
         ("capture", targets::capture),
         ("person", targets::person),
         ("answer", targets::answer),

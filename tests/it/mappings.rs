@@ -272,7 +272,14 @@ impl World for OfPages {
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        (name == "META_ACCESS_TOKEN").then(|| "token".to_owned())
+        let value = match name {
+            "META_ACCESS_TOKEN" => "token",
+            "SHOP_SERVER_KEY" => "5b1f0c9a7de24836",
+            "SHOP_CLIENT_TOKEN" => "c07d1e93ab5f4628",
+            "SHOP_TEST_KEY" => "test",
+            _ => return None,
+        };
+        Some(value.to_owned())
     }
 }
 

@@ -212,7 +212,7 @@ impl World for OnThePage {
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        Some(name.to_lowercase())
+        Some(format!("{}-of-the-page", name.to_lowercase()))
     }
 }
 
