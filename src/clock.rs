@@ -1,7 +1,8 @@
 //! The only place that asks what time it is, and the only one that waits for time to pass.
 //!
 //! A [`Clock`] is handed to whoever needs one. The system's asks the system; a frozen one stands
-//! still until a test moves it, and wakes whoever sleeps on it. So no test ever waits.
+//! still until a test moves it, and wakes whoever sleeps on it. So no test ever waits. A test's clock
+//! may carry a [`Trap`] too, which makes our own work fail where the test wants it to.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -33,14 +34,18 @@ struct Hands {
     steady: i64,
     /// How far the calendar is ahead of it.
     ahead: i64,
+    trap: Arc<OnceLock<Trap>>,
 }
+
+/// Called with a place in our work and what is worked on there; it may panic. Only tests have one.
+pub type Trap = fn(place: &str, with: &str);
 
 impl FrozenClock {
     /// A clock that stands at this moment.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         let (sender, seen) = watch::channel(Hands { steady: now.millis(), ahead: 0 });
-        Self { hands: Arc::new(Mutex::new(sender)), seen }
+        Self { hands: Arc::new(Mutex::new(sender)), seen, trap: Arc::default() }
     }
 
     /// Moves the clock. Whoever slept until then or before wakes up.
@@ -58,6 +63,11 @@ impl FrozenClock {
     fn turn(&self, turn: impl FnOnce(&mut Hands)) {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner).send_modify(turn);
     }
+
+    /// Sets the trap, once for all copies of this clock.
+    pub fn set_trap(&self, trap: Trap) {
+        self.trap.get_or_init(|| trap);
+    }
 }
 
 impl Clock {
@@ -73,6 +83,18 @@ impl Clock {
             Self::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            }
+        }
+    }
+
+    /// Our work is at this place, with this. Nothing happens, unless a test has set a trap.
+    pub fn pass(&self, place: &str, with: &str) {
+        match self {
+            Self::System => {}
+            Self::Frozen(frozen) => {
+                if let Some(trap) = frozen.trap.get() {
+                    trap(place, with);
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ mod alarm;
 mod carrier;
 mod meta_client;
 mod pace;
+mod poison;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -73,7 +74,8 @@ impl Forwarder {
     pub async fn run(self, mut stop: Stop) {
         while !*stop.borrow() {
             let pause = match self.lease().await {
-                Ok(Some(lease)) => match self.forward(lease, &mut stop).await {
+                // A panic of ours costs this lease, and the dataset a moment.
+                Ok(Some(lease)) => match self.forward_safely(lease, &mut stop).await {
                     Ok(()) => return,
                     Err(StoreError::LeaseLost) => {
                         telemetry::lease_lost(&self.name);
@@ -104,6 +106,11 @@ impl Forwarder {
         let now = self.clock.now();
         let until = now.plus_millis(LEASE_MILLIS);
         self.store.lease(self.key, self.owner.clone(), now, until).await
+    }
+
+    async fn forward_safely(&self, lease: Lease, stop: &mut Stop) -> Result<(), StoreError> {
+        let forwarded = telemetry::caught(self.forward(lease, stop)).await;
+        forwarded.unwrap_or(Err(StoreError::Panicked))
     }
 
     /// Forwards under one lease, until told to stop.

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, delete, get, post};
 use secrecy::SecretString;
 
@@ -128,9 +129,9 @@ pub fn public(api: Api) -> Router {
         .with_state(api)
 }
 
-/// A route of Faurya's, which refuses other methods in Faurya's shape.
+/// A route of Faurya's, which refuses other methods, and fails, in Faurya's shape.
 fn site(routes: MethodRouter<Api>) -> MethodRouter<Api> {
-    routes.fallback(faurya::wrong_method)
+    routes.fallback(faurya::wrong_method).layer(from_fn(faurya::caught))
 }
 
 /// The routes of the admin listener.

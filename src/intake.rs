@@ -13,6 +13,7 @@ pub mod import;
 mod known;
 mod live;
 mod matching;
+mod poison;
 mod project;
 pub mod replay;
 pub mod webhook;
@@ -117,7 +118,7 @@ impl Intake {
         kind: CaptureKind,
         bodies: &[&[u8]],
     ) -> Result<Vec<Result<Captured, Refused>>, StoreError> {
-        self.take(&project.ruled(), (kind, Origin::Caller), bodies).await
+        self.take_safely(&project.ruled(), (kind, Origin::Caller), bodies).await
     }
 
     async fn take(
@@ -214,7 +215,7 @@ impl Intake {
             else {
                 continue;
             };
-            match self.release(&project.ruled(), payment).await {
+            match self.release_safely(&project.ruled(), payment).await {
                 Ok(released) => count += usize::from(released.is_some()),
                 Err(Refused::Store(error)) => return Err(error),
                 Err(Refused::Body(_) | Refused::NothingToRemove) => {}
@@ -236,6 +237,7 @@ impl Intake {
         let mut decisions = Vec::with_capacity(payments.len());
         let mut lookups = Vec::with_capacity(payments.len());
         for ((_, payment, findings), user) in payments.iter().zip(&users) {
+            self.clock.pass("decide", payment.user_id.as_str());
             let mut decision = decided(project, payment, user.as_deref(), now);
             // What was found while reading belongs to the record: a story should have it too.
             decision.findings.extend(findings.clone());

@@ -360,7 +360,10 @@ impl Store {
             shared.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             result
         };
-        tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed))
+        let read = tokio::task::spawn_blocking(read).await;
+        read.unwrap_or_else(|ended| {
+            Err(if ended.is_panic() { StoreError::Panicked } else { StoreError::Closed })
+        })
     }
 
     /// The same for questions that take the longer, the more there is: one at a time, so that they

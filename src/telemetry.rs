@@ -4,6 +4,8 @@
 //! payments appear by project and type, deliveries by number, Meta's words only where they are
 //! about us. All lines are here, so that one look shows what can be said.
 
+mod panics;
+
 use std::error::Error;
 use std::path::Path;
 
@@ -18,6 +20,8 @@ use crate::core::mapping::{DatasetName, MappingVersion};
 use crate::core::names::counted;
 use crate::core::webhook::Provider;
 
+pub use panics::{Panicked, caught};
+
 /// Sends log lines to stderr. `filter` is a level or a list such as `tillpost=debug,warn`.
 pub fn start(filter: &str, colour: bool) {
     let targets: Targets = filter
@@ -29,6 +33,7 @@ pub fn start(filter: &str, colour: bool) {
         .with_target(false);
     // A second start in one process (tests) keeps the first subscriber.
     let _ = tracing_subscriber::registry().with(lines).with(targets).try_init();
+    panics::tell_places();
 }
 
 /// An error with its causes, one after the other, printed once.
@@ -200,6 +205,18 @@ pub fn refused(dataset: &DatasetName, events: usize, says: &str) {
 pub fn dead(dataset: &DatasetName, delivery: i64, reason: &str) {
     error!(dataset.name = %dataset, delivery.id = delivery, delivery.reason = reason,
         "delivery {delivery} to `{dataset}` is a dead letter: {reason}");
+}
+
+/// Our own code panicked over a request.
+pub fn request_panicked(dataset: &DatasetName, events: usize) {
+    let what = if events > 1 { "they go in halves" } else { "it waits for another try" };
+    error!(dataset.name = %dataset, request.events = events,
+        "a fault of ours met {} to `{dataset}`: {what}", counted(events, "event"));
+}
+
+/// Our own code panicked over a payment.
+pub fn payment_panicked(project: &str) {
+    error!(project.name = %project, "a fault of ours met a payment of `{project}`: it is refused");
 }
 
 /// The forwarder could not read or settle.

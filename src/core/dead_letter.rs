@@ -60,6 +60,11 @@ pub fn next_step(death: Death) -> String {
     }
     match (death.reason, likely(death.subcode).first()) {
         (Some(DeathReason::TooOld), _) => too_old.to_owned(),
+        (Some(DeathReason::Panicked), _) => {
+            "this is a fault of Tillpost's: report it with the lines of the log that name a panic, \
+             and retry the letter with a version in which it is mended"
+                .to_owned()
+        }
         (Some(DeathReason::Refused), Some(code)) => format!(
             "read `tillpost explain {code}`, mend the mapping file or the sender, take the payment \
              back with remove-payment and capture it again; a retry sends the same bytes and helps \

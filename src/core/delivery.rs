@@ -15,12 +15,14 @@ mod budget;
 mod carriage;
 mod circuit;
 mod isolation;
+mod poison;
 mod records;
 mod suspects;
 mod valve;
 
 pub use carriage::{Carriage, Carried, Step};
 pub use circuit::{Circuit, Why};
+pub use poison::halves;
 pub use records::{ACCEPTED, Attempt, Dead, Delivery};
 pub use valve::{Admission, Heard, Moment, Signal, Turn, Valve};
 
@@ -34,6 +36,8 @@ closed_list! {
         Refused = "refused",
         /// It became older than Meta takes before it could be delivered.
         TooOld = "too_old",
+        /// Our own code failed on it, each time.
+        Panicked = "panicked",
     }
 }
 

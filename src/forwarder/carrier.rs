@@ -45,32 +45,38 @@ pub(super) struct Carrier {
 
 impl Carrier {
     /// Carries a run until each delivery of it is finished, or left for later.
-    pub(super) async fn carry(mut self, run: Run) -> Finished {
+    pub(super) async fn carry(self, run: Run) -> Finished {
         let Run { deliveries, upto } = run;
+        let carried = self.carry_safely(deliveries, upto.is_none()).await;
+        carried.dead.iter().for_each(|dead| {
+            telemetry::dead(&self.forwarder.name, dead.delivery, dead.reason.as_str());
+        });
+        Finished { upto, carried }
+    }
+
+    /// The same for a part of a run. May panic; then nothing is known of any of it.
+    pub(super) async fn carry_part(mut self, part: Vec<Delivery>, is_again: bool) -> Carried {
         let now = self.forwarder.clock.now();
-        let mut carriage = Carriage::new(self.forwarder.limits(), deliveries, upto.is_none(), now);
-        let carried = loop {
-            let Some(request) = carriage.request().map(seqs) else { break carriage.finish() };
+        let mut carriage = Carriage::new(self.forwarder.limits(), part, is_again, now);
+        loop {
+            let Some(request) = carriage.request().map(seqs) else { return carriage.finish() };
             let claimed = match self.ready(request.len(), carriage.is_repetition()).await {
                 Some(place) => self.claim(request).await.map(|removed| (place, removed)),
                 None => None,
             };
             let now = self.forwarder.clock.now();
-            let Some((place, removed)) = claimed else { break carriage.leave(now) };
+            let Some((place, removed)) = claimed else { return carriage.leave(now) };
             // Age is asked before every try: a wait may have been the last hour of an event.
             let wanted = carriage.claimed(&removed, now);
             if wanted.is_empty() {
                 continue;
             }
+            self.pass("batch", wanted);
             let body = batch::join(wanted, self.forwarder.client.test_event_code());
             let wanted = wanted.to_vec();
             self.exchange(&mut carriage, &wanted, body).await;
             drop(place);
-        };
-        carried.dead.iter().for_each(|dead| {
-            telemetry::dead(&self.forwarder.name, dead.delivery, dead.reason.as_str());
-        });
-        Finished { upto, carried }
+        }
     }
 
     /// Notes that these are about to be sent, and returns those that must not be: their payments
@@ -102,6 +108,7 @@ impl Carrier {
         let clock = &self.forwarder.clock;
         let (at, started) = (clock.now(), clock.monotonic_millis());
         let (outcome, usage) = self.forwarder.client.send(body, request.len()).await;
+        self.pass("answer", request);
         let now = moment(clock);
         let attempt = Attempt::of(request, at, now.steady - started, &outcome);
         let (shown, says) = (attempt.shown(), attempt.says.clone());
@@ -151,6 +158,13 @@ impl Carrier {
         self.note(Vec::new()).await;
     }
 
+    /// Where a test may have us fail, by an event.
+    fn pass(&self, place: &str, request: &[Delivery]) {
+        for delivery in request {
+            self.forwarder.clock.pass(place, &delivery.body);
+        }
+    }
+
     /// What the log says of a request.
     fn tell(&self, next: Next, signal: Signal, events: usize, met: (&str, i64, u32)) {
         let (name, (shown, millis, tries)) = (&self.forwarder.name, met);
@@ -169,7 +183,7 @@ impl Carrier {
     }
 
     /// Raises the alarm once when a person has to act, and ends it once.
-    fn tell_turn(&self, turn: Turn) {
+    pub(super) fn tell_turn(&self, turn: Turn) {
         let (name, alarm) = (&self.forwarder.name, &self.forwarder.alarm);
         match turn.after {
             Some(Why::Setup) => {

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Sending;
-use crate::core::delivery::{Admission, Circuit, Heard, Moment, Turn, Valve, Why};
+use crate::core::delivery::{Admission, Circuit, Heard, Moment, Signal, Turn, Valve, Why};
 use crate::core::time::Timestamp;
 use crate::store::CircuitChange;
 
@@ -29,6 +29,8 @@ pub(super) struct Pace {
     written: Mutex<Written>,
     /// The beginning of the pause of which somebody was told, and not yet that it is over.
     alarmed: Mutex<Option<Timestamp>>,
+    /// Whether Meta has answered for an event.
+    answered: AtomicBool,
     /// Counts the changes of the valve; whoever waits for one listens here.
     changes: watch::Sender<u64>,
 }
@@ -74,7 +76,8 @@ impl Pace {
         let valve = Mutex::new(Valve::new(sending.max_in_flight, left, moment(clock)));
         let (changes, _) = watch::channel(0);
         let written = Mutex::new(written);
-        Arc::new(Self { clock: clock.clone(), limiter, valve, written, alarmed, changes })
+        let answered = AtomicBool::new(false);
+        Arc::new(Self { clock: clock.clone(), limiter, valve, written, alarmed, answered, changes })
     }
 
     /// Waits until a request with so many events may be sent.
@@ -108,8 +111,16 @@ impl Pace {
         self.lock().tries(why)
     }
 
+    /// Whether events have got through under this lease.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
     /// Tells the valve what a request met.
     pub(super) fn met(&self, met: Heard<'_>) -> Turn {
+        if matches!(met.signal, Signal::Accepted | Signal::Judged) {
+            self.answered.store(true, Ordering::Relaxed);
+        }
         self.change(|valve| valve.met(met))
     }
 

@@ -61,12 +61,22 @@ pub(super) fn refused(project: &str, refused: &Refused) -> Response {
             plain(StatusCode::BAD_REQUEST, "No payment found with the given payment id or user id")
         }
         Refused::Store(StoreError::Full) => unavailable(NO_ROOM),
+        Refused::Store(StoreError::Panicked) => failed(),
         Refused::Store(error) => {
             telemetry::intake_failed(project, error);
             unavailable("The store does not answer. Please try again; repeating a request is safe.")
         }
     }
 }
+
+/// 500: our own code failed on this request, and would again.
+pub(super) fn failed() -> Response {
+    plain(StatusCode::INTERNAL_SERVER_ERROR, FAULT_OF_OURS)
+}
+
+/// What a sender reads over whose request our own code panicked; the log has the place.
+pub(super) const FAULT_OF_OURS: &str =
+    "A fault of Tillpost's own met this request; nothing of it is promised. Please report it.";
 
 /// 503: nothing was promised, and the sender may try again.
 pub(super) fn unavailable(msg: &str) -> Response {
@@ -119,6 +129,17 @@ fn bad_body(findings: &Findings) -> Response {
 pub(super) fn first_sentence(findings: &Findings) -> String {
     let first = findings.iter().next().map(|finding| finding.says.clone());
     first.unwrap_or_else(|| "The body cannot be read".to_owned())
+}
+
+/// A refusal among the answers of a batch: status, one sentence, and what is wrong.
+pub(super) fn refused_in_batch(refused: Refused) -> (u16, String, Findings) {
+    match refused {
+        Refused::Store(_) => (500, FAULT_OF_OURS.to_owned(), Findings::default()),
+        Refused::Body(findings) => (400, first_sentence(&findings), findings),
+        Refused::NothingToRemove => {
+            (400, first_sentence(&Findings::default()), Findings::default())
+        }
+    }
 }
 
 /// The same answer with the seconds to wait.

@@ -9,8 +9,9 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::Next;
 use axum::response::Response;
 use serde::Serialize;
 
@@ -22,7 +23,7 @@ use crate::core::time::Timestamp;
 use crate::http::auth::SiteCaller;
 use crate::intake::faurya::{Deleted, KnownVisitor, NotServed, Recorded, VisitorMade};
 use crate::store::StoreError;
-use crate::telemetry;
+use crate::telemetry::{self, Panicked};
 
 type Body = Result<Bytes, BytesRejection>;
 
@@ -241,6 +242,7 @@ fn not_served(project: &str, reason: &NotServed) -> Response {
             answer::with_retry_after(error(StatusCode::TOO_MANY_REQUESTS, message), *seconds)
         }
         NotServed::Store(StoreError::Full) => unavailable(),
+        NotServed::Store(StoreError::Panicked) => failed(),
         NotServed::Store(fault) => {
             telemetry::intake_failed(project, fault);
             unavailable()
@@ -267,6 +269,16 @@ fn whole(body: Body) -> Result<Bytes, Box<Response>> {
 
 fn success(data: &impl Serialize) -> Response {
     answer::json(StatusCode::OK, &Success { status: "success", data })
+}
+
+/// Lets no panic of ours through: the caller is answered as Faurya answers.
+pub(super) async fn caught(request: Request, next: Next) -> Response {
+    telemetry::caught(next.run(request)).await.unwrap_or_else(|Panicked| failed())
+}
+
+fn failed() -> Response {
+    let message = "A fault of Tillpost's own met this request; nothing of it is promised";
+    error(StatusCode::INTERNAL_SERVER_ERROR, message)
 }
 
 fn unavailable() -> Response {

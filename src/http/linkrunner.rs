@@ -98,9 +98,8 @@ pub(super) async fn capture_payments(
     let results = captured.into_iter().map(|result| match result {
         Ok(data) => OneOfBatch::Captured { status: 201, msg: message(&data), data },
         Err(refused) => {
-            let errors = refused.into_findings();
-            let msg = answer::first_sentence(&errors);
-            OneOfBatch::Refused { status: 400, msg, data: Errors { errors } }
+            let (status, msg, errors) = answer::refused_in_batch(refused);
+            OneOfBatch::Refused { status, msg, data: Errors { errors } }
         }
     });
     let results: Vec<OneOfBatch> = results.collect();
@@ -176,7 +175,7 @@ pub(super) async fn signup(State(api): State<Api>, caller: Caller, body: Body) -
             answer::enveloped(StatusCode::OK, "User signed up", Some(signed_up))
         }
         Ok((Err(refused), name)) => answer::refused(&name, &refused),
-        Err(_) => answer::unavailable("The signup was not finished; please try again."),
+        Err(_) => answer::failed(),
     }
 }
 

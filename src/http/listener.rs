@@ -5,7 +5,7 @@
 //! what it asked for, must cost others nothing. So there are at most [`Patience::connections`] at
 //! once (the next one waits to be accepted), a head that is not complete in time closes its
 //! connection, a request that is not read and answered in time gets 408, and a connection whose
-//! answer is not taken in time ends.
+//! answer is not taken in time ends. A request over which our own code panics gets 500.
 
 use std::future::Future;
 use std::io;
@@ -29,6 +29,7 @@ use tokio::sync::Semaphore;
 use super::answer;
 use super::taker::Taker;
 use crate::clock::Clock;
+use crate::telemetry::{Panicked, caught};
 
 /// How long a listener waits for its clients, and for how many.
 #[derive(Debug, Clone, Copy)]
@@ -164,8 +165,10 @@ async fn in_time(request: Request, next: Next, limit: Duration) -> Response {
             "The request has both a length and a transfer coding: nobody can say where it ends.";
         return last(answer::plain(StatusCode::BAD_REQUEST, msg));
     }
-    let response = match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
+    let response = match tokio::time::timeout(limit, caught(next.run(request))).await {
+        Ok(Ok(response)) => response,
+        // Without this the connection would break, and the caller would try for ever.
+        Ok(Err(Panicked)) => answer::failed(),
         Err(_) => answer::plain(
             StatusCode::REQUEST_TIMEOUT,
             "The request did not arrive, or could not be answered, in time.",

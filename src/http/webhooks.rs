@@ -81,7 +81,7 @@ pub(super) async fn receive(
             response
         }
         Ok(Err(error)) => answer::refused(&project.name, &Refused::Store(error)),
-        Err(_) => answer::unavailable("The webhook was not finished; please send it again."),
+        Err(_) => answer::failed(),
     }
 }
 

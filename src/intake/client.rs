@@ -53,7 +53,7 @@ impl Intake {
         let event = event.for_server(Some(&user));
         let ruled = project.ruled();
         let kind = (CaptureKind::Event, Origin::Ourselves);
-        let answers = self.take(&ruled, kind, &[event.as_bytes()]).await?;
+        let answers = self.take_safely(&ruled, kind, &[event.as_bytes()]).await?;
         answers.into_iter().next().map_or(Ok(()), |answer| answer.map(|_| ()))
     }
 

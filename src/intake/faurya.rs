@@ -216,6 +216,7 @@ impl Intake {
         (user, now): (&User, Timestamp),
     ) -> Result<Option<(Entered, Captured)>, NotServed> {
         let (payment, findings) = read(CaptureKind::Payment, capture, project.arrival(now))?;
+        self.clock.pass("decide", payment.user_id.as_str());
         let mut decision = decided(project, &payment, Some(user), now);
         decision.findings.extend(findings);
         let lookup = looked_up(&mut decision);

@@ -169,7 +169,10 @@ fn without_id() -> Imported {
 fn unserved(refused: Refused) -> Result<Imported, StoreError> {
     match refused {
         Refused::Body(findings) => Ok(Imported::new(LineOutcome::Refused, findings)),
-        Refused::NothingToRemove => Ok(Imported::new(LineOutcome::Refused, Findings::default())),
+        // A line over which our own code panics does not end the import.
+        Refused::NothingToRemove | Refused::Store(StoreError::Panicked) => {
+            Ok(Imported::new(LineOutcome::Refused, Findings::default()))
+        }
         Refused::Store(error) => Err(error),
     }
 }

@@ -62,7 +62,7 @@ impl Intake {
         let EnteredSignup { first, waiting } = self.store.sign_up(signup, now).await?;
         let mut released = Vec::with_capacity(waiting.len());
         for payment in waiting {
-            released.extend(self.release(project, payment).await?);
+            released.extend(self.release_safely(project, payment).await?);
         }
         Ok((first, released))
     }

@@ -38,6 +38,7 @@ mod mutations;
 mod openapi;
 mod pages;
 mod patience;
+mod poison;
 mod reloading;
 mod removal;
 mod replaying;

@@ -190,7 +190,7 @@ impl Carriage {
 
 impl Carried {
     /// Sends it again when it is due: it leaves the order, and holds nobody up.
-    fn postpone(&mut self, delivery: &Delivery, due_at: Timestamp, tries: u32) {
+    pub(super) fn postpone(&mut self, delivery: &Delivery, due_at: Timestamp, tries: u32) {
         self.retried.retain(|seq| *seq != delivery.seq);
         self.retries.push((delivery.seq, due_at, delivery.tries.saturating_add(tries)));
     }

@@ -42,7 +42,7 @@ pub struct Attempt {
     pub millis: i64,
     /// The deliveries it carried, ascending. Never empty.
     pub deliveries: Vec<i64>,
-    /// `accepted`, `unanswered`, or the fault of a refusal.
+    /// `accepted`, `unanswered`, `panicked`, or the fault of a refusal.
     pub outcome: &'static str,
     /// HTTP status, where there was one.
     pub status: Option<u16>,
@@ -89,6 +89,23 @@ impl Attempt {
             Outcome::Unanswered { says } => attempt.says.clone_from(says),
         }
         attempt
+    }
+
+    /// A request of this one delivery over which our own code panicked. Whether it was sent is not
+    /// known.
+    #[must_use]
+    pub fn panicked(delivery: &Delivery, at: Timestamp, millis: i64) -> Self {
+        Self {
+            at,
+            millis,
+            deliveries: vec![delivery.seq],
+            outcome: "panicked",
+            status: None,
+            code: None,
+            subcode: None,
+            says: "a fault of Tillpost's own met this event".to_owned(),
+            trace_id: None,
+        }
     }
 
     /// What a log may show of it: codes. Meta's words may quote what was sent.

@@ -111,9 +111,13 @@ fn capture_payments() -> Operation {
             ("data", part(data)),
         ])
     };
-    let results = Schema::list(Schema::any_of([one(201, "Captured"), one(400, "Errors")]))
-        .with("maxItems", BATCH_MAX)
-        .says("What became of each payment, in their order.");
+    let results = Schema::list(Schema::any_of([
+        one(201, "Captured"),
+        one(400, "Errors"),
+        one(500, "Errors"),
+    ]))
+    .with("maxItems", BATCH_MAX)
+    .says("What became of each payment, in their order.");
     let list = Schema::list(Schema::anything()).with("maxItems", BATCH_MAX);
     post("/api/v1/capture-payments", "capturePayments")
         .says(

@@ -116,6 +116,9 @@ pub(super) fn refusals(family: Family, operation: Operation) -> Operation {
                     an address (`Host`).";
         all.push(plain(403, page.to_owned()));
     }
+    let fault =
+        "A fault of Tillpost's own met this call. Nothing of it is promised; please report it.";
+    all.push(plain(500, fault.to_owned()));
     let what = if passes_gate {
         "The store does not answer, or more is under way than can be worked off at once."
     } else {
