@@ -37,24 +37,25 @@ enum Sabotage {
     IgnoresThrottles,
 }
 
-/// How often what happened: a simulation in which nothing goes wrong proves nothing.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Counts {
-    appended: u64,
-    requests: u64,
-    crashes: u64,
-    stalls: u64,
-    takeovers: u64,
-    fenced: u64,
-    steps: u64,
-    throttles: u64,
-    pauses: u64,
-    lost_answers: u64,
-    isolations: u64,
-    refused: u64,
-    too_old: u64,
-    withheld: u64,
-    twice: u64,
+macro_rules! counts {
+    ($($what:ident),* $(,)?) => {
+        /// How often what happened: a simulation in which nothing goes wrong proves nothing.
+        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+        struct Counts {
+            $($what: u64,)*
+        }
+
+        impl Counts {
+            fn all(&mut self) -> Vec<&mut u64> {
+                vec![$(&mut self.$what),*]
+            }
+        }
+    };
+}
+
+counts! {
+    appended, requests, crashes, stalls, takeovers, fenced, steps, throttles, pauses, lost_answers,
+    isolations, refused, too_old, withheld, twice,
 }
 
 /// What went wrong.
@@ -108,43 +109,6 @@ fn each_sabotage_is_noticed() {
 }
 
 impl Counts {
-    fn all(&mut self) -> [&mut u64; 15] {
-        let Self {
-            appended,
-            requests,
-            crashes,
-            stalls,
-            takeovers,
-            fenced,
-            steps,
-            throttles,
-            pauses,
-            lost_answers,
-            isolations,
-            refused,
-            too_old,
-            withheld,
-            twice,
-        } = self;
-        [
-            appended,
-            requests,
-            crashes,
-            stalls,
-            takeovers,
-            fenced,
-            steps,
-            throttles,
-            pauses,
-            lost_answers,
-            isolations,
-            refused,
-            too_old,
-            withheld,
-            twice,
-        ]
-    }
-
     fn add(&mut self, mut other: Self) {
         for (sum, count) in self.all().into_iter().zip(other.all()) {
             *sum += *count;
