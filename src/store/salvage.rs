@@ -3,11 +3,13 @@
 //! In: the file. Out: a new database of today's schema with every row that can be read, and what
 //! could not. Rows are read in the order of their numbers; where a page is damaged, the next number
 //! behind it that can be read is searched for. A table without numbers is read from both of its
-//! ends. Events whose checksum does not fit are left out. An event whose payment is lost is withheld:
-//! it may have been taken back, and no removal would find it. Deliberately absent: reading pages that
-//! the table's own tree no longer leads to; a damaged first page leaves nothing.
+//! ends. Events whose checksum does not fit are left out. Events that the tree no longer leads to are
+//! looked for on each page by itself ([`sweep`]): their checksum proves them. An event whose payment is
+//! lost is withheld: it may have been taken back, and no removal would find it. Deliberately absent:
+//! such a search for other tables, whose rows nothing proves.
 
 mod loose;
+mod sweep;
 
 use std::path::Path;
 
@@ -37,6 +39,8 @@ pub struct SalvagedTable {
     pub unread: Vec<(i64, i64)>,
     /// Whether something is missing that has no numbers.
     pub is_cut: bool,
+    /// Events that no page led to any more, and that were found all the same.
+    pub swept: u64,
     /// Events that could be read and are not what was stored.
     pub changed: u64,
 }
@@ -56,17 +60,41 @@ pub fn salvage(path: &Path, into: &Path, now: Timestamp) -> Result<Salvaged, Sto
         return Err(not_made(exists()));
     }
     let _lock = lock::Lock::take(path)?;
-    let damaged = schema::connect_reader(path)?;
-    damaged.execute_batch("PRAGMA cell_size_check = ON;")?;
+    let (damaged, completed, damage) = match readable(path) {
+        Ok(damaged) => (damaged, None, None),
+        Err(error @ StoreError::Damaged(_)) => {
+            let copy = sweep::Pages::copy(path, beside(into, "whole"))?;
+            match copy.complete().ok().map(readable) {
+                Some(Ok(damaged)) => (damaged, Some(copy), None),
+                // Its schema is lost. What its other pages hold may be found all the same.
+                Some(Err(_)) | None => (Connection::open_in_memory()?, None, Some(error)),
+            }
+        }
+        Err(error) => return Err(error),
+    };
     let _new_lock = lock::Lock::take(into)?;
     let mut new = schema::connect(into)?;
     schema::migrate(&mut new)?;
     let mut salvaged = Vec::new();
     for table in tables(&new)? {
         let transaction = new.transaction()?;
-        salvaged.push(Copying::of(&damaged, &transaction, &table)?.run()?);
+        let mut copying = Copying::of(&damaged, &transaction, &table)?;
+        copying.found.is_cut |= damage.is_some() || copying.is_lost && table == EVENTS;
+        copying.run()?;
+        if table == EVENTS && copying.found.misses_rows() {
+            copying.sweep(&sweep::Pages::copy(path, beside(into, "pages"))?)?;
+        }
+        salvaged.push(copying.found);
         transaction.commit()?;
     }
+    if let Some(damage) = damage.filter(|_| salvaged.iter().all(|table| table.rows == 0)) {
+        drop(new);
+        for ending in ["", "-wal", "-shm", ".lock"] {
+            drop(std::fs::remove_file(format!("{}{ending}", into.display())));
+        }
+        return Err(damage);
+    }
+    drop((damaged, completed));
     let transaction = new.transaction()?;
     let withheld = loose::tie(&transaction, now)?;
     transaction.commit()?;
@@ -75,6 +103,24 @@ pub fn salvage(path: &Path, into: &Path, now: Timestamp) -> Result<Salvaged, Sto
     drop(new);
     drop(std::fs::remove_file(beside(into, "lock")));
     Ok(Salvaged { tables: salvaged, withheld })
+}
+
+/// The table of events.
+const EVENTS: &str = "deliveries";
+
+/// The damaged database, if as much as its schema can be read.
+fn readable(path: &Path) -> Result<Connection, StoreError> {
+    let damaged = schema::connect_reader(path)?;
+    damaged.execute_batch("PRAGMA cell_size_check = ON;")?;
+    tables(&damaged)?;
+    Ok(damaged)
+}
+
+impl SalvagedTable {
+    /// Whether something of it could not be read.
+    fn misses_rows(&self) -> bool {
+        !self.unread.is_empty() || self.is_cut || self.changed > 0
+    }
 }
 
 fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
@@ -96,6 +142,8 @@ struct Copying<'c> {
     damaged: &'c Connection,
     new: &'c Connection,
     columns: Vec<String>,
+    /// Whether there is no such table in the damaged database, or nothing says how it looks.
+    is_lost: bool,
     /// The column that is the row's number; `None` where there is none.
     number: Option<String>,
     insert: String,
@@ -108,9 +156,13 @@ impl<'c> Copying<'c> {
             names(connection, &format!("SELECT name FROM pragma_table_info('{table}')"))
         };
         let known = columns(new)?;
+        let theirs = columns(damaged);
+        let is_cut = theirs.is_err();
         // A database of an older version lacks some; they get what their migration gives them.
         let columns: Vec<String> =
-            columns(damaged)?.into_iter().filter(|column| known.contains(column)).collect();
+            theirs.unwrap_or_default().into_iter().filter(|name| known.contains(name)).collect();
+        let is_lost = columns.is_empty();
+        let columns = if is_lost { known } else { columns };
         let number = names(
             new,
             &format!(
@@ -125,21 +177,41 @@ impl<'c> Copying<'c> {
             table: table.to_owned(),
             rows: 0,
             unread: Vec::new(),
-            is_cut: false,
+            is_cut,
+            swept: 0,
             changed: 0,
         };
-        Ok(Self { damaged, new, columns, number: number.into_iter().next(), insert, found })
+        let number = number.into_iter().next();
+        Ok(Self { damaged, new, columns, is_lost, number, insert, found })
     }
 
-    fn run(mut self) -> Result<SalvagedTable, StoreError> {
-        if self.columns.is_empty() {
-            return Ok(self.found);
+    fn run(&mut self) -> Result<(), StoreError> {
+        if self.is_lost {
+            return Ok(());
         }
         match self.number.clone() {
-            Some(number) => self.by_number(&number)?,
-            None => self.read_both_ends()?,
+            Some(number) => self.by_number(&number),
+            None => self.read_both_ends(),
         }
-        Ok(self.found)
+    }
+
+    /// Takes the events of every page that are not there yet and that their checksum proves.
+    fn sweep(&mut self, pages: &sweep::Pages) -> Result<(), StoreError> {
+        let place = |name: &str| self.columns.iter().position(|column| column == name);
+        let (Some(seq), Some(checksum)) = (place("seq"), place("checksum")) else { return Ok(()) };
+        pages.rows(|number, mut values| {
+            if values.len() != self.columns.len() || values[checksum] == Value::Null {
+                return Ok(());
+            }
+            // The number stands beside the record, not in it.
+            values[seq] = Value::Integer(number);
+            if !self.is_changed(&values) {
+                let before = self.found.rows;
+                self.keep(&values)?;
+                self.found.swept += self.found.rows - before;
+            }
+            Ok(())
+        })
     }
 
     /// In the order of the numbers, with a leap over what cannot be read.

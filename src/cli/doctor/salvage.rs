@@ -53,6 +53,10 @@ fn told(table: &SalvagedTable) -> String {
             last => format!("not the numbers {first} to {last}"),
         });
     }
+    if table.swept > 0 {
+        let found = "of them found on pages that nothing led to any more";
+        parts.push(format!("{} {found}", table.swept));
+    }
     if table.changed > 0 {
         parts.push(format!("{} left out, because they are not what was stored", table.changed));
     }

@@ -94,7 +94,6 @@ async fn what_is_not_damaged_is_salvaged_and_nothing_that_was_changed() {
     Store::open(&path).expect("a database").close().await;
     let original = filled(&path);
 
-    // Leaves only: what a damaged inner page loses is what it alone led to.
     let books = Connection::open(&path).expect("a database");
     let leaves: Vec<(u64, i64)> = books
         .prepare("SELECT pageno, ncell FROM dbstat WHERE name = 'deliveries' AND pagetype = 'leaf'")
@@ -129,6 +128,47 @@ async fn what_is_not_damaged_is_salvaged_and_nothing_that_was_changed() {
     assert!(found * 100 >= untouched * 99, "{}", printed(&salvaged));
     let again = run(folder.path(), &["doctor", "--salvage", "new.db"]);
     assert_eq!(again.status.code(), Some(2), "nothing is overwritten: {}", printed(&again));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_page_is_lost_that_only_leads_to_events_they_are_found() {
+    let folder = TempDir::new().expect("a folder");
+    Program::configure(folder.path(), ([127, 0, 0, 1], 9).into());
+    let path = folder.path().canonicalize().expect("a folder").join("tillpost-data/tillpost.db");
+    Store::open(&path).expect("a database").close().await;
+    let original = filled(&path);
+    let books = Connection::open(&path).expect("a database");
+    let inner: Vec<usize> = books
+        .prepare("SELECT pageno FROM dbstat WHERE name = 'deliveries' AND pagetype = 'internal'")
+        .expect("a look at the pages")
+        .query_map([], |row| row.get(0))
+        .expect("pages")
+        .collect::<Result<_, _>>()
+        .expect("pages");
+    drop(books);
+    assert!(inner.len() > 3, "a tree of three floors: {inner:?}");
+    let whole = std::fs::read(&path).expect("a database");
+    // The first page is the schema: without it nothing leads anywhere.
+    let cases = [("the root", &inner[..1]), ("every inner page", &inner), ("the first page", &[1])];
+    for (number, (what, pages)) in cases.into_iter().enumerate() {
+        let mut bytes = whole.clone();
+        for page in pages {
+            bytes[(page - 1) * 4096..page * 4096].fill(0xff);
+        }
+        std::fs::write(&path, bytes).expect("a damaged file");
+        let into = format!("new{number}.db");
+        let salvaged = run(folder.path(), &["doctor", "--salvage", &into]);
+        assert_eq!(salvaged.status.code(), Some(1), "{what}: {}", printed(&salvaged));
+        let says = printed(&salvaged);
+        assert!(says.contains("pages that nothing led to any more"), "{what}: {says}");
+        let new = Connection::open(folder.path().join(&into)).expect("a database");
+        let mut rows = new.prepare("SELECT seq, body FROM deliveries").expect("rows");
+        let rows = rows.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)));
+        let rows: BTreeMap<i64, String> =
+            rows.expect("rows").collect::<Result<_, _>>().expect("rows");
+        println!("{what} lost: {} of {EVENTS} events salvaged", rows.len());
+        assert!(rows == original, "{what}: all of them, as they were");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
