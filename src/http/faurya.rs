@@ -161,7 +161,7 @@ pub(super) async fn make_visitor(
     match tokio::spawn(work).await {
         Ok(Ok(VisitorMade { id, findings })) => success(&VisitorId { visitor_id: &id, findings }),
         Ok(Err(reason)) => not_served(&name, &reason),
-        Err(_) => unavailable(),
+        Err(_) => failed(),
     }
 }
 
@@ -241,11 +241,11 @@ fn not_served(project: &str, reason: &NotServed) -> Response {
             let message = "Account event limit reached; nothing was recorded";
             answer::with_retry_after(error(StatusCode::TOO_MANY_REQUESTS, message), *seconds)
         }
-        NotServed::Store(StoreError::Full) => unavailable(),
+        NotServed::Store(StoreError::Full) => unavailable(NO_ROOM),
         NotServed::Store(StoreError::Panicked) => failed(),
         NotServed::Store(fault) => {
             telemetry::intake_failed(project, fault);
-            unavailable()
+            unavailable("The store does not answer; nothing was promised, please try again")
         }
     }
 }
@@ -281,8 +281,11 @@ fn failed() -> Response {
     error(StatusCode::INTERNAL_SERVER_ERROR, message)
 }
 
-fn unavailable() -> Response {
-    let message = "The store does not answer; nothing was promised, please try again";
+/// What a site reads while the disk is full.
+const NO_ROOM: &str =
+    "There is no room to record this; nothing was promised, please try again later";
+
+fn unavailable(message: &str) -> Response {
     answer::with_retry_after(error(StatusCode::SERVICE_UNAVAILABLE, message), 1)
 }
 

@@ -9,10 +9,12 @@
 mod copies;
 mod damaged;
 mod disk;
+mod flips;
 mod full;
 mod kill;
 mod load;
 mod power;
+mod small;
 mod stop;
 mod sync;
 

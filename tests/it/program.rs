@@ -81,27 +81,34 @@ impl Program {
         folder: &Path,
         environment: &[(&str, PathBuf)],
     ) -> Result<Self, Option<i32>> {
-        Self::try_start_at("debug", folder, environment)
+        let mut command = command(folder);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::start_by(folder, command)
     }
 
     /// Starts the program in a configured folder with a log that says everything there is.
     pub(crate) fn start_talkative(folder: &Path) -> Self {
-        Self::try_start_at("trace", folder, &[]).expect("the program starts")
+        Self::start_at("trace", folder, command(folder)).expect("the program starts")
     }
 
-    fn try_start_at(
+    /// The same by a command of the test's own, to which the arguments are added. It must become the
+    /// program, not wait for it.
+    pub(crate) fn start_by(folder: &Path, command: Command) -> Result<Self, Option<i32>> {
+        Self::start_at("debug", folder, command)
+    }
+
+    fn start_at(
         log_level: &str,
         folder: &Path,
-        environment: &[(&str, PathBuf)],
+        mut command: Command,
     ) -> Result<Self, Option<i32>> {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(folder.join("log.txt"))
             .expect("a log file");
-        let mut child = command(folder)
+        let mut child = command
             .args(["serve", "--format", "json", "--log", log_level])
-            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -141,6 +148,12 @@ impl Program {
         self.child.wait().expect("an end").code()
     }
 
+    /// A path as the process sees it, which may have mounted something there.
+    pub(crate) fn seen(&self, path: &Path) -> PathBuf {
+        let path = path.strip_prefix("/").expect("a whole path");
+        PathBuf::from(format!("/proc/{}/root", self.child.id())).join(path)
+    }
+
     /// The memory that the process holds, in KiB.
     pub(crate) fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
@@ -178,7 +191,14 @@ impl Drop for Program {
 
 /// The program with the secrets of the tests, in a folder.
 pub(crate) fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tillpost"));
+    with_secrets(Command::new(PROGRAM), folder)
+}
+
+/// Where the program is.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tillpost");
+
+/// Any command, in a folder and with the secrets of the tests.
+pub(crate) fn with_secrets(mut command: Command, folder: &Path) -> Command {
     command
         .current_dir(folder)
         .env("SHOP_SERVER_KEY", KEY)
