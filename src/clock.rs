@@ -25,6 +25,7 @@ pub enum Clock {
 pub struct FrozenClock {
     hands: Arc<Mutex<watch::Sender<Hands>>>,
     seen: watch::Receiver<Hands>,
+    trap: Arc<OnceLock<Trap>>,
 }
 
 /// What a frozen clock shows.
@@ -34,7 +35,6 @@ struct Hands {
     steady: i64,
     /// How far the calendar is ahead of it.
     ahead: i64,
-    trap: Arc<OnceLock<Trap>>,
 }
 
 /// Called with a place in our work and what is worked on there; it may panic. Only tests have one.

@@ -6,6 +6,7 @@
 //! neither the rate nor the budget of repetitions for nothing.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use governor::middleware::NoOpMiddleware;
@@ -226,7 +227,7 @@ mod tests {
         let began = clock.monotonic_millis();
         let slow =
             Sending { max_events_per_second: Some(1), batch_events: 10, ..Sending::default() };
-        let pace = Pace::new(&clock, &slow, None);
+        let pace = Pace::new(&clock, &slow, (None, None));
         let heard = |started, signal| Heard {
             started,
             now: moment(&clock),
