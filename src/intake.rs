@@ -32,7 +32,7 @@ use project::Ruled;
 
 use crate::clock::Clock;
 use crate::config::Users;
-use crate::core::decide::{Case, Decision, Verdict, decide};
+use crate::core::decide::{Case, Decision, FrozenEvent, Verdict, decide};
 use crate::core::dry_run::{DryRun, Ruling, dry_run};
 use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json::{self, Json};
@@ -335,11 +335,10 @@ impl Intake {
     /// The deliveries of a decision: dataset, the latest moment at which Meta takes it, bytes.
     fn deliveries(&self, decision: Decision) -> Vec<(DatasetKey, Timestamp, String)> {
         // Every dataset of a mapping is configured (M409), so none is passed over here.
-        let deliveries = decision.events.into_iter().filter_map(|event| {
-            let key = *self.datasets.get(&event.dataset)?;
-            Some((key, event.expires_at, event.body))
-        });
-        deliveries.collect()
+        let delivery = |event: FrozenEvent| {
+            Some((*self.datasets.get(&event.dataset)?, event.expires_at, event.body))
+        };
+        decision.events.into_iter().filter_map(delivery).collect()
     }
 }
 
@@ -349,7 +348,6 @@ fn decided(
     user: Option<&User>,
     now: Timestamp,
 ) -> Decision {
-    // Hardly a payment has no id of its own, and making one asks the system for chance.
     let record_id = if payment.payment_id.is_some() { String::new() } else { record_id(now) };
     decide(Case {
         mapping: &project.mapping,
@@ -394,7 +392,7 @@ fn parse(body: &[u8]) -> Result<Json<'_>, Refused> {
     })
 }
 
-/// An id for the event of a payment that has none: unique, and ordered by time.
+/// An id for the event of a payment that has none: unique, and ordered by time. Few need one.
 fn record_id(now: Timestamp) -> String {
     let seconds = u64::try_from(now.seconds()).unwrap_or(0);
     let moment = uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0);
