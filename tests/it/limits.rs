@@ -12,11 +12,11 @@ mod talk;
 
 use std::time::{Duration, Instant};
 
-/// Waits until something is so, which takes less than a minute.
+/// Waits until something is so, which takes less than three minutes on the busiest machine.
 async fn until(done: impl Fn() -> bool, what: &str) {
     let started = Instant::now();
     while !done() {
-        assert!(started.elapsed() < Duration::from_mins(1), "{what}");
+        assert!(started.elapsed() < Duration::from_mins(3), "{what}");
         tokio::task::yield_now().await;
     }
 }

@@ -20,7 +20,7 @@ const NORMAL: usize = 200;
 const GROWTH_MAX_KIB: u64 = 64 * 1_024;
 
 /// Answers that nobody reads, asked for at once.
-const UNREAD: usize = 64;
+const UNREAD: usize = 8;
 
 /// A client whose socket takes next to nothing.
 async fn narrow(program: &Program) -> TcpStream {
