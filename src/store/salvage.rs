@@ -225,7 +225,8 @@ impl<'c> Copying<'c> {
             if is_whole {
                 return Ok(());
             }
-            let lost = last.map_or(from, |last| last + 1);
+            // Never back: damage may give rows out of their order, for ever.
+            let lost = last.map_or(from, |last| last.saturating_add(1).max(from));
             let Some(next) = self.next_readable(number, lost) else {
                 self.found.unread.push((lost, i64::MAX));
                 return Ok(());
@@ -251,7 +252,8 @@ impl<'c> Copying<'c> {
                 (1..width).try_for_each(|column| row.get_ref(column).map(drop))?;
                 row.get(0)
             });
-            row.ok()
+            // What comes before the place that was asked for is damage too.
+            row.ok().filter(|found| *found >= from)
         };
         let (mut bad, mut leap) = (lost.max(0), 1_i64);
         let mut good = loop {
