@@ -4,6 +4,7 @@
 //! looked at has errors, 2 the call or the configuration is wrong. Each command is one file.
 
 mod backup;
+mod bench;
 mod catalog;
 mod check;
 mod dead;
@@ -53,6 +54,7 @@ enum Command {
     Sandbox(sandbox::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
+    Bench(bench::Arguments),
     Doctor(doctor::Arguments),
 }
 
@@ -114,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
     };
     ended.into()

@@ -136,17 +136,33 @@ impl Clock {
     /// Milliseconds since an arbitrary start, which only ever grow: for pauses, rates and how long
     /// something took.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
     pub fn monotonic_millis(&self) -> i64 {
-        static START: OnceLock<Instant> = OnceLock::new();
         match self {
             Self::Frozen(frozen) => frozen.seen.borrow().steady,
-            Self::System => {
-                let elapsed = START.get_or_init(Instant::now).elapsed();
-                i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
-            }
+            Self::System => i64::try_from(running().as_millis()).unwrap_or(i64::MAX),
         }
     }
+
+    /// The same in microseconds, for whoever measures answers.
+    #[must_use]
+    pub fn monotonic_micros(&self) -> u64 {
+        match self {
+            Self::Frozen(_) => u64::try_from(self.now().millis()).unwrap_or(0) * 1_000,
+            Self::System => u64::try_from(running().as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Waits on a thread of its own, where no runtime is.
+    pub fn block_micros(micros: u64) {
+        std::thread::sleep(Duration::from_micros(micros));
+    }
+}
+
+/// How long the system's clock has been asked.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
+fn running() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
 }
 
 /// The clock that `governor` asks: nanoseconds since an arbitrary start.

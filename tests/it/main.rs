@@ -12,6 +12,7 @@ mod engine;
 mod program;
 
 mod apps;
+mod benching;
 mod books;
 mod canary;
 mod capture;
