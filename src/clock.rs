@@ -147,7 +147,7 @@ impl Clock {
     #[must_use]
     pub fn monotonic_micros(&self) -> u64 {
         match self {
-            Self::Frozen(_) => u64::try_from(self.now().millis()).unwrap_or(0) * 1_000,
+            Self::Frozen(_) => u64::try_from(self.monotonic_millis()).unwrap_or(0) * 1_000,
             Self::System => u64::try_from(running().as_micros()).unwrap_or(u64::MAX),
         }
     }
