@@ -97,11 +97,7 @@ impl Program {
         Self::start_at("debug", folder, command)
     }
 
-    fn start_at(
-        log_level: &str,
-        folder: &Path,
-        mut command: Command,
-    ) -> Result<Self, Option<i32>> {
+    fn start_at(log_level: &str, folder: &Path, mut command: Command) -> Result<Self, Option<i32>> {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
