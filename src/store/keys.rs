@@ -9,15 +9,20 @@
 //! In: projects, ids, users. Out: numbers of payments that have them, and perhaps some more.
 //! Deliberately absent: users in memory. Few ask for them, so they are looked for in the table.
 
+use std::path::Path;
+
 use hashbrown::HashTable;
 use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{ProjectKey, StoreError};
+use super::{ProjectKey, StoreError, schema};
 
 /// Keys of one segment: as many as a table of 2²⁰ places takes, so that none ever grows and makes
 /// everybody wait. 9 MiB each, of which an idle service touches one.
 const SEGMENT_KEYS: usize = (1 << 20) / 8 * 7;
+
+/// Keys that one reader reads at a start, at most: some 30 ms.
+const KEYS_OF_ONE_READER: i64 = 100_000;
 
 /// Makes numbers of ids and users.
 #[derive(Debug, Clone, Copy)]
@@ -83,15 +88,45 @@ pub(super) struct Keys {
 impl Keys {
     /// The ids of a database, all of which have their keys ([`fill`]).
     pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
-        let hashing = Hashing::read(connection)?;
-        let mut keys = Self { hashing, segments: Vec::new() };
-        let select = "SELECT seq, id_hash FROM payment_keys WHERE id_hash IS NOT NULL ORDER BY seq";
-        let mut statement = connection.prepare(select)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            keys.keep(row.get(1)?, row.get(0)?);
+        let mut keys = Self { hashing: Hashing::read(connection)?, segments: Vec::new() };
+        let ends = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM payment_keys";
+        let (first, last): (i64, i64) =
+            connection.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let path = connection.path().filter(|path| !path.is_empty()).map(Path::new);
+        match path.filter(|_| last - first > KEYS_OF_ONE_READER) {
+            None => keys.keep_all(connection, (first, last))?,
+            Some(path) => keys.keep_halves(path, (first, last))?,
         }
         Ok(keys)
+    }
+
+    /// Reads the keys of a large database on two threads, each with a connection of its own: reading
+    /// is what a start with many payments takes its time for.
+    fn keep_halves(&mut self, path: &Path, (first, last): (i64, i64)) -> Result<(), StoreError> {
+        let middle = first + (last - first) / 2;
+        let half = |ends: (i64, i64)| {
+            let mut keys = Self { hashing: self.hashing, segments: Vec::new() };
+            keys.keep_all(&schema::connect_reader(path)?, ends)?;
+            Ok::<_, StoreError>(keys.segments)
+        };
+        let (older, newer) = std::thread::scope(|scope| {
+            let newer = scope.spawn(|| half((middle + 1, last)));
+            (half((first, middle)), newer.join().unwrap_or(Err(StoreError::Panicked)))
+        });
+        self.segments = older?;
+        self.segments.extend(newer?);
+        Ok(())
+    }
+
+    fn keep_all(&mut self, connection: &Connection, ends: (i64, i64)) -> Result<(), StoreError> {
+        let select = "SELECT seq, id_hash FROM payment_keys
+                      WHERE seq BETWEEN ?1 AND ?2 AND id_hash IS NOT NULL ORDER BY seq";
+        let mut statement = connection.prepare(select)?;
+        let mut rows = statement.query([ends.0, ends.1])?;
+        while let Some(row) = rows.next()? {
+            self.keep(row.get(1)?, row.get(0)?);
+        }
+        Ok(())
     }
 
     /// The payments that may have this id.
