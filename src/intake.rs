@@ -20,12 +20,14 @@ pub mod webhook;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use answer::{Captured, RemovedAnswer, SignedUp};
 pub use live::{InForce, LiveMapping, RefusedFile};
 pub use matching::CatalogReport;
 pub use project::Project;
 
+use answer::answered;
 use client::Origin;
 use matching::{Matching, looked_up};
 use project::Ruled;
@@ -126,6 +128,7 @@ impl Intake {
         project: &Ruled<'_>,
         (kind, origin): (CaptureKind, Origin),
         bodies: &[&[u8]],
+        has_entered: &AtomicBool,
     ) -> Result<Vec<Result<Captured, Refused>>, StoreError> {
         let now = self.clock.now();
         let mut answers = Vec::with_capacity(bodies.len());
@@ -149,6 +152,7 @@ impl Intake {
         // Twice at most: a user who becomes known between the look and the hold stays known.
         while !readable.is_empty() {
             let entered = self.enter(project, &readable, now).await?;
+            has_entered.store(true, Ordering::Relaxed);
             let mut again = Vec::new();
             for ((place, payment, findings), (entered, json)) in readable.into_iter().zip(entered) {
                 match answered(&payment, &json, &entered) {
@@ -357,19 +361,6 @@ fn decided(
         record_id: &record_id,
         now,
     })
-}
-
-/// The answer, unless the payment must be decided again.
-fn answered(payment: &Payment<'_>, json: &str, entered: &Entered) -> Option<Captured> {
-    match entered {
-        Entered::New => Some(Captured::recorded(payment, json)),
-        Entered::Waiting => Some(Captured::held(payment, json)),
-        Entered::WaitsBeside => Some(Captured::held(payment, json).beside_another()),
-        Entered::WaitsAlready(first) => Some(Captured::still_held(payment, first)),
-        Entered::Duplicate(first) => Some(Captured::repeated(payment, first)),
-        // Only a webhook's payment can be one that was taken back, and it is not answered here.
-        Entered::UserIsKnown | Entered::TakenBack => None,
-    }
 }
 
 fn read(

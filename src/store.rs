@@ -196,6 +196,9 @@ struct Shared {
     reading: Arc<Semaphore>,
     /// Holds back what reads much.
     reading_much: Arc<Semaphore>,
+    /// Holds back what looks for an id or a user, apart from what counts: a removal must not wait
+    /// for a page of metrics.
+    reading_keys: Arc<Semaphore>,
     known_users: KnownUsers,
     /// Rung after every commit that appended deliveries.
     bells: Arc<Bells>,
@@ -239,6 +242,7 @@ impl Store {
         let lock = Mutex::new(Some(lock));
         let reading = Arc::new(Semaphore::new(READERS_MAX));
         let reading_much = Arc::new(Semaphore::new(1));
+        let reading_keys = Arc::new(Semaphore::new(1));
         let shared = Shared {
             path,
             writer,
@@ -246,6 +250,7 @@ impl Store {
             readers,
             reading,
             reading_much,
+            reading_keys,
             known_users,
             bells,
             lock,
@@ -380,8 +385,23 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let alone = Arc::clone(&self.shared.reading_much);
-        let place = alone.acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        self.read_alone(&self.shared.reading_much, work).await
+    }
+
+    /// The same for whoever looks for an id or a user among all keys.
+    async fn read_keys<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.read_alone(&self.shared.reading_keys, work).await
+    }
+
+    async fn read_alone<T: Send + 'static>(
+        &self,
+        alone: &Arc<Semaphore>,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let place = Arc::clone(alone).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         self.read(move |connection| {
             let _place = place;
             work(connection)

@@ -14,7 +14,7 @@ use crate::core::json;
 use crate::core::money::Amount;
 use crate::core::payment::difference::differences;
 use crate::core::payment::{self, CaptureKind, Occasion, Payment};
-use crate::store::{Removed, StoredPayment};
+use crate::store::{Entered, Removed, StoredPayment};
 
 /// The answer to a capture: `data` of the contract, section 5.
 #[derive(Debug)]
@@ -247,6 +247,19 @@ impl<'d> StoredDecision<'d> {
 }
 
 const UNREADABLE: &str = r#""the stored decision cannot be read""#;
+
+/// The answer, unless the payment must be decided again.
+pub(super) fn answered(payment: &Payment<'_>, json: &str, entered: &Entered) -> Option<Captured> {
+    match entered {
+        Entered::New => Some(Captured::recorded(payment, json)),
+        Entered::Waiting => Some(Captured::held(payment, json)),
+        Entered::WaitsBeside => Some(Captured::held(payment, json).beside_another()),
+        Entered::WaitsAlready(first) => Some(Captured::still_held(payment, first)),
+        Entered::Duplicate(first) => Some(Captured::repeated(payment, first)),
+        // Only a webhook's payment can be one that was taken back, and it is not answered here.
+        Entered::UserIsKnown | Entered::TakenBack => None,
+    }
+}
 
 /// The decision as the store keeps it.
 pub(super) fn decision_json(decision: &Decision) -> String {

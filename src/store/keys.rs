@@ -5,6 +5,7 @@
 //! and of its user, to a table that grows at its end, and the one writer keeps the ids in memory. A
 //! find is only a hint: the payment itself is read and compared. A miss is certain, because the
 //! table is written in the transaction of its payment, and read whole before the writer starts.
+//! Reports of events have an index of their own: they are fewer, and one id may have many names.
 //!
 //! In: projects, ids, users. Out: numbers of payments that have them, and perhaps some more.
 //! Deliberately absent: users in memory. Few ask for them, so they are looked for in the table.
@@ -15,7 +16,8 @@ use hashbrown::HashTable;
 use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{ProjectKey, StoreError, schema};
+use super::writer::Books;
+use super::{ProjectKey, Source, StoreError, schema};
 
 /// Keys of one segment: as many as a table of 2²⁰ places takes, so that none ever grows and makes
 /// everybody wait. 9 MiB each, of which an idle service touches one.
@@ -75,6 +77,9 @@ fn spread(half: u32) -> u64 {
 struct Segment {
     /// The number of the first payment in it.
     base: i64,
+    /// How many it has taken. A place that was given up is not given again: filling the table beyond
+    /// its measure would move all of it at once.
+    taken: usize,
     slots: HashTable<Slot>,
 }
 
@@ -137,7 +142,7 @@ impl Keys {
     fn find(&self, hash: i64) -> Vec<i64> {
         let half = half(hash);
         let mut found = Vec::new();
-        for Segment { base, slots } in &self.segments {
+        for Segment { base, slots, .. } in &self.segments {
             let equal = slots.iter_hash(spread(half)).filter(|slot| slot.half == half);
             found.extend(equal.map(|slot| base + i64::from(slot.place)));
         }
@@ -151,8 +156,10 @@ impl Keys {
         connection: &Connection,
         seq: i64,
         (project, payment_id, user_id): (ProjectKey, Option<&str>, &str),
+        source: Source,
     ) -> Result<(), StoreError> {
-        let id = payment_id.map(|id| self.hashing.of_id(project, id));
+        let id = payment_id.filter(|_| source != Source::Event);
+        let id = id.map(|id| self.hashing.of_id(project, id));
         let row = params![seq, id, self.hashing.of_user(project, user_id)];
         connection.prepare_cached(INSERT)?.execute(row)?;
         if let Some(id) = id {
@@ -167,13 +174,14 @@ impl Keys {
         let room = self
             .segments
             .last()
-            .and_then(|last| place(last.base).filter(|_| last.slots.len() < SEGMENT_KEYS));
+            .and_then(|last| place(last.base).filter(|_| last.taken < SEGMENT_KEYS));
         if room.is_none() {
             let slots = HashTable::with_capacity(SEGMENT_KEYS);
-            self.segments.push(Segment { base: seq, slots });
+            self.segments.push(Segment { base: seq, taken: 0, slots });
         }
         if let Some(last) = self.segments.last_mut() {
             let slot = Slot { half, place: room.unwrap_or(0) };
+            last.taken += 1;
             last.slots.insert_unique(spread(half), slot, |slot| spread(slot.half));
         }
     }
@@ -181,7 +189,7 @@ impl Keys {
     /// Forgets a payment that has left the books.
     pub(super) fn forget(&mut self, hash: i64, seq: i64) {
         let half = half(hash);
-        for Segment { base, slots } in &mut self.segments {
+        for Segment { base, slots, .. } in &mut self.segments {
             let is_it = |slot: &Slot| slot.half == half && *base + i64::from(slot.place) == seq;
             if let Ok(found) = slots.find_entry(spread(half), is_it) {
                 found.remove();
@@ -194,6 +202,9 @@ impl Keys {
         self.segments.retain(|segment| at.next() == Some(last) || !segment.slots.is_empty());
     }
 }
+
+/// The id that has a number.
+const KEYED_ID: &str = "iif(source = 'event', NULL, payment_id)";
 
 const INSERT: &str = "INSERT INTO payment_keys (seq, id_hash, user_hash) VALUES (?1, ?2, ?3)";
 
@@ -216,7 +227,8 @@ pub(super) fn fill(connection: &Connection) -> Result<(), StoreError> {
     // All or none, so that a look at the last one tells of all.
     let filling = connection.unchecked_transaction()?;
     filling.execute("DELETE FROM payment_keys", [])?;
-    let mut select = filling.prepare("SELECT seq, project, payment_id, user_id FROM payments")?;
+    let select = format!("SELECT seq, project, {KEYED_ID}, user_id FROM payments");
+    let mut select = filling.prepare(&select)?;
     let mut insert = filling.prepare(INSERT)?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
@@ -248,6 +260,20 @@ pub(super) fn look_up(
     sought: Sought<'_>,
     after: i64,
 ) -> Result<Vec<i64>, StoreError> {
+    // Books of a former version, which only a command looks into, have indexes instead.
+    if !connection.table_exists(None, "payment_keys")? {
+        let (column, text) = match sought {
+            Sought::Id(id) => ("payment_id", id),
+            Sought::User(user) => ("user_id", user),
+        };
+        let select = format!(
+            "SELECT p.seq FROM projects j CROSS JOIN payments p ON p.project = j.id
+             WHERE p.{column} = ?1 AND p.seq > ?2"
+        );
+        let mut statement = connection.prepare(&select)?;
+        let found = statement.query_map(params![text, after], |row| row.get(0))?;
+        return Ok(found.collect::<Result<_, _>>()?);
+    }
     let hashing = Hashing::read(connection)?;
     let mut projects = connection.prepare_cached("SELECT id FROM projects")?;
     let hashes = projects.query_map([], |row| {
@@ -268,7 +294,32 @@ pub(super) fn look_up(
     );
     let mut statement = connection.prepare_cached(&select)?;
     let found = statement.query_map(params![after, list(&hashes)], |row| row.get(0))?;
+    let mut found = found.collect::<Result<Vec<i64>, _>>()?;
+    if let Sought::Id(id) = sought {
+        found.extend(events(connection, id, after)?);
+    }
+    Ok(found)
+}
+
+/// The reports of events with this id, of any project, behind a number.
+fn events(connection: &Connection, id: &str, after: i64) -> Result<Vec<i64>, StoreError> {
+    let select = "SELECT p.seq FROM projects j CROSS JOIN payments p INDEXED BY payments_events
+                      ON p.project = j.id AND p.payment_id = ?1 AND p.source = 'event'
+                  WHERE p.seq > ?2";
+    let mut statement = connection.prepare_cached(select)?;
+    let found = statement.query_map(params![id, after], |row| row.get(0))?;
     Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// All that may have this id: payments as the writer knows them, and reports of events.
+pub(super) fn with_id(
+    books: &Books<'_>,
+    project: ProjectKey,
+    id: &str,
+) -> Result<Vec<i64>, StoreError> {
+    let mut found = books.state.keys.of_id(project, id);
+    found.extend(events(books.connection, id, i64::MIN)?);
+    Ok(found)
 }
 
 /// Numbers as a JSON list, for `seq IN (SELECT value FROM json_each(?))`.
@@ -280,9 +331,11 @@ pub(super) fn list(numbers: &[i64]) -> String {
 /// Payments whose key is missing or another: none, unless the file is damaged.
 pub(super) fn unkeyed(connection: &Connection, most: u32) -> Result<Vec<i64>, StoreError> {
     let hashing = Hashing::read(connection)?;
-    let select = "SELECT p.seq, p.project, p.payment_id, p.user_id, k.id_hash, k.user_hash
-                  FROM payments p LEFT JOIN payment_keys k ON k.seq = p.seq";
-    let mut statement = connection.prepare(select)?;
+    let select = format!(
+        "SELECT p.seq, p.project, {KEYED_ID}, p.user_id, k.id_hash, k.user_hash
+         FROM payments p LEFT JOIN payment_keys k ON k.seq = p.seq"
+    );
+    let mut statement = connection.prepare(&select)?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

@@ -216,7 +216,7 @@ pub(super) fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Ente
         payment.source.as_str(),
     ])?;
     let key = (payment.project, payment.payment_id.as_deref(), payment.user_id.as_str());
-    books.state.keys.append(books.connection, seq, key)?;
+    books.state.keys.append(books.connection, seq, key, payment.source)?;
     append(books, (seq, first), &payment.deliveries)?;
     erasure::note(books.connection, (seq, payment.received_at), payment)?;
     counted(books.connection, payment)?;

@@ -104,7 +104,7 @@ fn candidates(
     (doomed, looked): (&Doomed, Option<&OfUser>),
 ) -> Result<Option<Vec<i64>>, StoreError> {
     Ok(match (doomed.payment_id(), doomed.user(), looked) {
-        (Some(id), ..) => Some(books.state.keys.of_id(project, id)),
+        (Some(id), ..) => Some(keys::with_id(books, project, id)?),
         (None, Some(user), Some((found, last))) => {
             let since = keys::look_up(books.connection, Sought::User(user), *last)?;
             Some(found.iter().copied().chain(since).collect())
@@ -147,7 +147,7 @@ impl Store {
     ) -> Result<Removed, StoreError> {
         // All but the latest payments of a user are looked for here, where nobody waits for it.
         let looked = match doomed.user().map(str::to_owned) {
-            Some(user) => Some(self.read_much(move |books| of_user(books, &user)).await?),
+            Some(user) => Some(self.read_keys(move |books| of_user(books, &user)).await?),
             None => None,
         };
         let work = move |books: &mut Books<'_>| {

@@ -101,6 +101,10 @@ pub(super) fn first_record(
     payment: &NewPayment,
 ) -> Result<Option<StoredPayment>, StoreError> {
     let Some(payment_id) = &payment.payment_id else { return Ok(None) };
+    match payment.source {
+        Source::Event => return first_report(books.connection, payment),
+        Source::Sender | Source::Provider => {}
+    }
     let candidates = books.state.keys.of_id(payment.project, payment_id);
     // Almost every payment is new, and that is known without a look into the database.
     if candidates.is_empty() {
@@ -117,6 +121,17 @@ pub(super) fn first_record(
     let (kind, candidates) = (&payment.payment_type, keys::list(&candidates));
     let key = params![payment.project.0, payment_id, kind, candidates];
     Ok(statement.query_row(key, stored_payment).optional()?)
+}
+
+/// The record of the event that is reported again. One id may stand under many names.
+fn first_report(
+    connection: &Connection,
+    payment: &NewPayment,
+) -> Result<Option<StoredPayment>, StoreError> {
+    let select = "SELECT received_at, capture, decision FROM payments INDEXED BY payments_events
+                  WHERE project = ?1 AND payment_id = ?2 AND type = ?3 AND source = 'event'";
+    let key = params![payment.project.0, payment.payment_id, payment.payment_type];
+    Ok(connection.prepare_cached(select)?.query_row(key, stored_payment).optional()?)
 }
 
 /// The payment of this user that waits, has not expired, and is repeated by this one; with its

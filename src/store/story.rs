@@ -148,7 +148,7 @@ impl Store {
                 Ok(found)
             }
         };
-        self.read(read).await
+        self.read_keys(read).await
     }
 }
 

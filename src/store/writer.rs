@@ -41,12 +41,15 @@ use syncer::{Committed, Syncer};
 /// Most jobs in one transaction: bounds how long the first of them waits for the last.
 const GROUP_MAX: usize = 1_024;
 
-/// At how many pages the log is folded into the database: 16 MiB, so that the database is synced
-/// some ten times a second at most.
-const LOG_PAGES_MAX: i32 = 4_096;
+/// At how many pages the log is folded into the database: `SQLite`'s own measure, 4 MiB.
+const LOG_PAGES_MAX: i32 = 1_000;
 
-/// So many pages the writer folds in itself: a millisecond or two.
-const LOG_PAGES_LEFT: i32 = 512;
+/// So many pages the writer folds in itself.
+const LOG_PAGES_LEFT: i32 = 256;
+
+/// At so many pages it folds in all there are, if every group is so large that the thread beside it
+/// never leaves only a few.
+const LOG_PAGES_MUCH: i32 = 4 * LOG_PAGES_MAX;
 
 /// After how many groups cutting off the log is tried again, if a reader held it up.
 const GROUPS_BETWEEN_CUTS: u32 = 64;
@@ -167,16 +170,19 @@ impl Office {
             group_number = group_number.wrapping_add(1);
             let wanted = std::mem::take(&mut self.state.cut_wanted);
             let is_time = !before || wanted || group_number.is_multiple_of(GROUPS_BETWEEN_CUTS);
-            if self.state.erased && is_time && self.health.failure().is_none() {
-                self.state.erased = !self.fold_in("TRUNCATE", &folding);
+            if let Some(error) = folding.failed() {
+                self.note(&error);
+            }
+            if self.state.erased && is_time && !folding.is_busy() {
+                self.state.erased = !self.fold_in("TRUNCATE", Some(&folding));
             } else {
                 self.fold_in_time(&folding);
             }
         }
         syncer.stop();
-        // Whoever copies the database file after a stop has everything.
-        self.fold_in("TRUNCATE", &folding);
         folding.stop();
+        // Whoever copies the database file after a stop has everything.
+        self.fold_in("TRUNCATE", None);
         if self.health.failure().is_some() {
             // The next start reads what is really there; nothing is tidied up on a broken disk.
             let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -189,7 +195,9 @@ impl Office {
         let appended = std::mem::take(&mut self.state.appended);
         if !jobs.is_empty() {
             let wrote = self.has_written.swap(false, Ordering::Relaxed);
-            syncer.sync(Committed { jobs, appended, wrote });
+            if let Err(error) = syncer.sync(Committed { jobs, appended, wrote }) {
+                self.note(&error);
+            }
         }
     }
 
@@ -197,18 +205,23 @@ impl Office {
     /// writer, and what came in meanwhile by the writer itself.
     fn fold_in_time(&mut self, folding: &Folding) {
         let pages = self.log_pages.load(Ordering::Relaxed);
-        if pages < LOG_PAGES_MAX {
-            self.fold_at = LOG_PAGES_MAX;
-        }
-        if pages < self.fold_at || folding.is_busy() || self.health.failure().is_some() {
+        if folding.is_busy() || self.health.failure().is_some() {
             return;
         }
-        // If a reader holds it up, it is tried again when there is more to do.
-        self.fold_at = pages + LOG_PAGES_LEFT;
-        if pages - folding.pages() <= LOG_PAGES_LEFT {
-            self.fold_in("PASSIVE", folding);
-        } else {
-            self.fold_at = pages;
+        if pages < LOG_PAGES_MAX {
+            // It may have begun anew by itself, behind a fold that caught up.
+            folding.anew();
+            self.fold_at = LOG_PAGES_MAX;
+        }
+        if pages < self.fold_at {
+            return;
+        }
+        if pages - folding.pages() <= LOG_PAGES_LEFT || pages >= LOG_PAGES_MUCH {
+            // If a reader holds it up, it is tried again when there is more to do.
+            self.fold_at = pages + LOG_PAGES_LEFT;
+            self.fold_in("PASSIVE", Some(folding));
+        } else if !self.state.erased {
+            // While something is to be cut off, nobody else may hold the log.
             folding.begin();
         }
     }
@@ -273,17 +286,18 @@ impl Office {
 
     /// Folds the write-ahead log into the database. Whether all of it was: a reader may hold it
     /// up, and is not waited for, because everybody waits for this thread.
-    fn fold_in(&mut self, how: &'static str, folding: &Folding) -> bool {
+    fn fold_in(&mut self, how: &'static str, folding: Option<&Folding>) -> bool {
         if self.health.failure().is_some() {
             return false;
         }
         // The next commit tells how long it is then.
-        let pages = self.log_pages.swap(0, Ordering::Relaxed);
+        self.log_pages.store(0, Ordering::Relaxed);
         match folding::fold(&self.connection, how) {
-            Ok(folded) if folded.was_busy || folded.pages < pages => false,
-            Ok(_) => {
-                folding.anew();
-                true
+            Ok(folded) => {
+                if let Some(folding) = folding.filter(|_| folded.is_whole) {
+                    folding.anew();
+                }
+                folded.is_whole
             }
             Err(error) => {
                 self.note(&error);

@@ -1,7 +1,7 @@
 -- The keys of payments, as numbers, in the order of arrival. An index on ids would be written in as
 -- many places as there are payments in a group, because ids come in no order; this table grows at
 -- its end. The writer keeps the ids in memory (store::keys), and looks at the payment itself whenever
--- one is found there. id_hash is null where the payment has no id.
+-- one is found there. id_hash is null where there is no id, and of a reported event.
 CREATE TABLE payment_keys (
     seq       INTEGER PRIMARY KEY,
     id_hash   INTEGER,
@@ -16,7 +16,7 @@ INSERT INTO key_salt VALUES (randomblob(16));
 
 DROP INDEX payments_key;
 DROP INDEX payments_user;
--- One index by time instead of two: lists and pruning go by it, and a month is counted in it.
-DROP INDEX payments_arrival;
-DROP INDEX payments_received;
-CREATE INDEX payments_received ON payments (received_at, project);
+
+-- Reports of events keep an index: one id may stand under as many names as an app makes up, and
+-- whoever looks for one of them must not read them all.
+CREATE UNIQUE INDEX payments_events ON payments (project, payment_id, type) WHERE source = 'event';

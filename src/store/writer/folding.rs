@@ -1,13 +1,13 @@
 //! Folding the write-ahead log into the database, beside the writer.
 //!
-//! A thread with a connection of its own copies the pages and syncs the database while the writer
-//! goes on appending. It can never catch up with a busy one, so the writer folds in the little that
-//! is left; the log begins anew with its next commit.
+//! A thread with a connection of its own copies the pages while the writer goes on appending. It can
+//! never catch up with a busy one, so the writer folds in the little that is left, which syncs the
+//! database; the log begins anew with its next commit.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// What a fold came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Folded {
-    /// Whether somebody held it up.
-    pub(super) was_busy: bool,
-    /// How many pages of the log are in the database now.
+    /// Whether all of the log is in the database now.
+    pub(super) is_whole: bool,
+    /// How many pages of the log are.
     pub(super) pages: i32,
 }
 
@@ -32,7 +32,9 @@ pub(super) struct Folded {
 pub(super) fn fold(connection: &Connection, how: &'static str) -> Result<Folded, StoreError> {
     let patience = connection.busy_timeout(Duration::ZERO);
     let folded = connection.pragma_update_and_check(None, "wal_checkpoint", how, |row| {
-        Ok(Folded { was_busy: row.get::<_, i64>(0)? != 0, pages: row.get(2)? })
+        // Behind a cut both counts are zero.
+        let (is_busy, log, pages): (bool, i32, i32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Folded { is_whole: !is_busy && pages >= log, pages })
     });
     let _ = patience.and_then(|()| connection.busy_timeout(PATIENCE));
     Ok(folded?)
@@ -49,6 +51,16 @@ pub(super) struct Folding {
 struct State {
     is_busy: AtomicBool,
     pages: AtomicI32,
+    failed: Mutex<Option<StoreError>>,
+}
+
+/// Says that nothing is under way any more, however a fold ends.
+struct Done<'s>(&'s State);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.is_busy.store(false, Ordering::Release);
+    }
 }
 
 impl Folding {
@@ -60,11 +72,17 @@ impl Folding {
         let known = Arc::clone(&state);
         let work = move || {
             while queue.recv().is_ok() {
+                let _done = Done(&known);
+                // After an error of the disk nothing is copied any more.
+                if health.failure().is_some() {
+                    continue;
+                }
                 match fold(&connection, "PASSIVE") {
                     Ok(folded) => known.pages.store(folded.pages, Ordering::Relaxed),
-                    Err(error) => drop(health.note(&error)),
+                    Err(error) => {
+                        *known.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    }
                 }
-                known.is_busy.store(false, Ordering::Release);
             }
         };
         let thread = std::thread::Builder::new().name("store-folding".into()).spawn(work).map_err(
@@ -81,6 +99,11 @@ impl Folding {
     /// How many pages of the log are in the database, as far as this thread has done it.
     pub(super) fn pages(&self) -> i32 {
         self.state.pages.load(Ordering::Relaxed)
+    }
+
+    /// What went wrong since this was last asked.
+    pub(super) fn failed(&self) -> Option<StoreError> {
+        self.state.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The log begins anew.

@@ -49,7 +49,8 @@ impl State {
             gone: Vec::new(),
             under_way: UnderWay::default(),
             appended: Vec::new(),
-            erased: false,
+            // A process that was killed may have left something in the log.
+            erased: true,
             cut_wanted: false,
         })
     }

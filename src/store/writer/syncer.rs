@@ -60,9 +60,11 @@ impl Syncer {
     }
 
     /// Hands a group over; waits while another one waits.
-    pub(super) fn sync(&self, group: Committed) {
-        // The thread lives as long as this way to it; were it gone, nobody would be promised anything.
-        let _ = self.groups.send(group);
+    ///
+    /// # Errors
+    /// A final one, if the thread is gone: then nobody could be promised anything any more.
+    pub(super) fn sync(&self, group: Committed) -> Result<(), StoreError> {
+        self.groups.send(group).map_err(|_| broken("the thread that syncs is gone".to_owned()))
     }
 
     /// Lets the thread answer what it has, and waits for its end.
@@ -100,10 +102,14 @@ fn synced(groups: &[Committed], log: &File, health: &Health) -> Result<(), Store
         return Ok(());
     }
     log.sync_data().map_err(|error| {
-        let says = format!("syncing the write-ahead log: {error}");
-        let failure = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
-        let failure = StoreError::from(rusqlite::Error::SqliteFailure(failure, Some(says)));
+        let failure = broken(format!("syncing the write-ahead log: {error}"));
         health.note(&failure);
         failure
     })
+}
+
+/// An error of the disk, after which nothing is written.
+fn broken(says: String) -> StoreError {
+    let failure = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
+    rusqlite::Error::SqliteFailure(failure, Some(says)).into()
 }
