@@ -32,7 +32,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::health::Health;
 use super::room::Room;
 use super::{Bells, StoreError};
-use folding::Folding;
+use folding::{Folding, How};
 pub(super) use job::Kind;
 use job::{Job, Jobs, Pending};
 pub(super) use state::State;
@@ -47,8 +47,8 @@ const LOG_PAGES_MAX: i32 = 1_000;
 /// So many pages the writer folds in itself.
 const LOG_PAGES_LEFT: i32 = 256;
 
-/// At so many pages it folds in all there are, if every group is so large that the thread beside it
-/// never leaves only a few.
+/// At so many pages it folds in all there are and lets the log begin anew, if every group is so large
+/// that the thread beside it never leaves only a few, or if there is always somebody who reads.
 const LOG_PAGES_MUCH: i32 = 4 * LOG_PAGES_MAX;
 
 /// After how many groups cutting off the log is tried again, if a reader held it up.
@@ -174,7 +174,7 @@ impl Office {
                 self.note(&error);
             }
             if self.state.erased && is_time && !folding.is_busy() {
-                self.state.erased = !self.fold_in("TRUNCATE", Some(&folding));
+                self.state.erased = !self.fold_in(How::Cut, Some(&folding));
             } else {
                 self.fold_in_time(&folding);
             }
@@ -182,7 +182,7 @@ impl Office {
         syncer.stop();
         folding.stop();
         // Whoever copies the database file after a stop has everything.
-        self.fold_in("TRUNCATE", None);
+        self.fold_in(How::Cut, None);
         if self.health.failure().is_some() {
             // The next start reads what is really there; nothing is tidied up on a broken disk.
             let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -216,10 +216,13 @@ impl Office {
         if pages < self.fold_at {
             return;
         }
-        if pages - folding.pages() <= LOG_PAGES_LEFT || pages >= LOG_PAGES_MUCH {
-            // If a reader holds it up, it is tried again when there is more to do.
+        // If a reader holds it up, it is tried again when there is more to do.
+        if pages >= LOG_PAGES_MUCH {
+            self.fold_at = pages + LOG_PAGES_MAX;
+            self.fold_in(How::Restart, Some(folding));
+        } else if pages - folding.pages() <= LOG_PAGES_LEFT {
             self.fold_at = pages + LOG_PAGES_LEFT;
-            self.fold_in("PASSIVE", Some(folding));
+            self.fold_in(How::Passive, Some(folding));
         } else if !self.state.erased {
             // While something is to be cut off, nobody else may hold the log.
             folding.begin();
@@ -285,8 +288,8 @@ impl Office {
     }
 
     /// Folds the write-ahead log into the database. Whether all of it was: a reader may hold it
-    /// up, and is not waited for, because everybody waits for this thread.
-    fn fold_in(&mut self, how: &'static str, folding: Option<&Folding>) -> bool {
+    /// up, and is hardly waited for, because everybody waits for this thread.
+    fn fold_in(&mut self, how: How, folding: Option<&Folding>) -> bool {
         if self.health.failure().is_some() {
             return false;
         }

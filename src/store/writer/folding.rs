@@ -28,10 +28,34 @@ pub(super) struct Folded {
     pub(super) pages: i32,
 }
 
-/// Folds the log into the database, up to where a reader holds it up: readers are not waited for.
-pub(super) fn fold(connection: &Connection, how: &'static str) -> Result<Folded, StoreError> {
-    let patience = connection.busy_timeout(Duration::ZERO);
-    let folded = connection.pragma_update_and_check(None, "wal_checkpoint", how, |row| {
+/// How the log is folded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// As far as no reader holds it up.
+    Passive,
+    /// All of it, so that it begins anew: who reads from it is waited for, a moment.
+    Restart,
+    /// The same without waiting, and what was in it is cut off.
+    Cut,
+}
+
+impl How {
+    /// `SQLite`'s word, and how long readers are waited for: those of the forwarders take a few
+    /// milliseconds, and later ones do not need the log any more.
+    fn mode(self) -> (&'static str, Duration) {
+        match self {
+            Self::Passive => ("PASSIVE", Duration::ZERO),
+            Self::Restart => ("RESTART", Duration::from_millis(20)),
+            Self::Cut => ("TRUNCATE", Duration::ZERO),
+        }
+    }
+}
+
+/// Folds the log into the database.
+pub(super) fn fold(connection: &Connection, how: How) -> Result<Folded, StoreError> {
+    let (mode, wait) = how.mode();
+    let patience = connection.busy_timeout(wait);
+    let folded = connection.pragma_update_and_check(None, "wal_checkpoint", mode, |row| {
         // Behind a cut both counts are zero.
         let (is_busy, log, pages): (bool, i32, i32) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Folded { is_whole: !is_busy && pages >= log, pages })
@@ -77,7 +101,7 @@ impl Folding {
                 if health.failure().is_some() {
                     continue;
                 }
-                match fold(&connection, "PASSIVE") {
+                match fold(&connection, How::Passive) {
                     Ok(folded) => known.pages.store(folded.pages, Ordering::Relaxed),
                     Err(error) => {
                         *known.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
