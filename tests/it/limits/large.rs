@@ -21,7 +21,7 @@ const AT_ONCE: usize = 64;
 
 /// Memory that they may cost, in KiB: what large bodies may take together, as much again for
 /// what the connections read ahead, and what the allocator gives back only after a while.
-const GROWTH_MAX_KIB: u64 = 64 * 1_024;
+const GROWTH_MAX_KIB: u64 = 96 * 1_024;
 
 const PATH: &str = "/api/v1/capture-payment";
 
