@@ -149,3 +149,45 @@ impl Folding {
         let _ = self.thread.join();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::core::time::Timestamp;
+    use crate::store::{Entered, Entry, NewPayment, ProjectKey, Source, Store};
+
+    fn payment(project: ProjectKey, number: usize) -> Entry {
+        Entry::Record(NewPayment {
+            project,
+            payment_type: "DEFAULT".to_owned(),
+            payment_id: Some(format!("p{number}")),
+            user_id: "666".to_owned(),
+            source: Source::Sender,
+            received_at: Timestamp::from_millis(1_772_280_000_000),
+            capture: format!("{{\"note\":\"{}\"}}", "x".repeat(3_000)),
+            decision: "{}".to_owned(),
+            deliveries: Vec::new(),
+        })
+    }
+
+    /// An import of seven million payments once left a log of 15 GB: each of its groups was larger than
+    /// what the writer folds in itself.
+    #[tokio::test]
+    async fn the_log_stays_short_however_large_the_groups_are() {
+        const GROUPS: usize = 30;
+        const PAYMENTS: usize = 600;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("books.db");
+        let store = Store::open(&path).expect("a store");
+        let project = store.project("shop").await.expect("a number");
+        for group in 0..GROUPS {
+            let numbers = group * PAYMENTS..(group + 1) * PAYMENTS;
+            let entries = numbers.map(|number| payment(project, number)).collect();
+            let entered = store.enter(entries).await.expect("entered");
+            assert!(entered.iter().all(|one| *one == Entered::New));
+        }
+        let log = folder.path().join("books.db-wal").metadata().expect("a log").len();
+        // 16 MiB and a group; all groups together are 70 MiB.
+        assert!(log < 24 * 1024 * 1024, "{log} bytes");
+        store.close().await;
+    }
+}

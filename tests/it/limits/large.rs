@@ -20,8 +20,9 @@ const LARGE: usize = 10 * 1024 * 1024;
 const AT_ONCE: usize = 64;
 
 /// Memory that they may cost, in KiB: what large bodies may take together, as much again for
-/// what the connections read ahead, and what the allocator gives back only after a while.
-const GROWTH_MAX_KIB: u64 = 96 * 1_024;
+/// what the connections read ahead, and what the allocator keeps of each kind of them. Together they
+/// are 640 MB.
+const GROWTH_MAX_KIB: u64 = 160 * 1_024;
 
 const PATH: &str = "/api/v1/capture-payment";
 
