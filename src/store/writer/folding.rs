@@ -152,6 +152,7 @@ impl Folding {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::core::time::Timestamp;
     use crate::store::{Entered, Entry, NewPayment, ProjectKey, Source, Store};
 
@@ -167,6 +168,22 @@ mod tests {
             decision: "{}".to_owned(),
             deliveries: Vec::new(),
         })
+    }
+
+    /// Behind a cut `SQLite` counts nothing: that was once read as "not all of it", and cut again for ever.
+    #[test]
+    fn a_cut_of_the_whole_log_is_known_as_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let connection = schema::connect(&folder.path().join("books.db")).expect("a database");
+        connection.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1);").expect("rows");
+        for how in [How::Passive, How::Restart, How::Cut] {
+            assert!(fold(&connection, how).expect("folded").is_whole, "{how:?}");
+        }
+        let reader = schema::connect_reader(&folder.path().join("books.db")).expect("a reader");
+        let reading = reader.unchecked_transaction().expect("a snapshot");
+        let _: i64 = reading.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).expect("1");
+        connection.execute("INSERT INTO t VALUES (2)", []).expect("a row");
+        assert!(!fold(&connection, How::Cut).expect("folded").is_whole, "somebody reads");
     }
 
     /// An import of seven million payments once left a log of 15 GB: each of its groups was larger than
