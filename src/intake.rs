@@ -155,6 +155,7 @@ impl Intake {
             has_entered.store(true, Ordering::Relaxed);
             let mut again = Vec::new();
             for ((place, payment, findings), (entered, json)) in readable.into_iter().zip(entered) {
+                self.clock.pass("tell", payment.user_id.as_str());
                 match answered(&payment, &json, &entered) {
                     Some(captured) => answers[place] = Some(Ok(captured)),
                     None => again.push((place, payment, findings)),

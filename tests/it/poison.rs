@@ -61,6 +61,23 @@ async fn a_payment_that_panics_is_refused_alone_and_nothing_of_it_is_stored() {
 }
 
 #[tokio::test]
+async fn a_panic_behind_the_entry_enters_nothing_again() {
+    let engine = trapped(Plan::default()).await;
+    engine.sign_up("666").await;
+    engine.sign_up("poison-tell").await;
+    let mut nameless: Value = serde_json::from_str(&purchase("666", "gone")).expect("JSON");
+    nameless.as_object_mut().expect("an object").remove("payment_id");
+    let lines = format!("{nameless}\n{}", purchase("poison-tell", "p9"));
+    let headers = [("linkrunner-key", KEY)];
+    let answer = engine.post_with("/api/v1/capture-payments", &lines, &headers).await;
+    let results = answer.body["data"]["results"].as_array().expect("results");
+    assert!(results.iter().all(|result| result["status"] == 500), "{}", answer.body);
+    // Both were entered before; the one without an id would be another payment the second time.
+    let books = engine.drain().await;
+    assert_eq!((books.recorded, books.delivered), (2, 2));
+}
+
+#[tokio::test]
 async fn a_held_payment_that_panics_goes_on_waiting_and_stops_no_other() {
     let engine = trapped(Plan::default()).await;
     for (user, id) in [("poison-release", "h1"), ("667", "h2")] {
