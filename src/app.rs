@@ -220,7 +220,7 @@ impl App {
         let public = http::public(self.api.clone());
         doors.spawn(serve("the API", self.public, (public, patience), closed.clone()));
         let (admin, patience) = (http::admin(self.api), Patience::of_operators());
-        doors.spawn(serve("the admin API", self.admin, (admin, patience), closed.clone()));
+        doors.spawn(serve("the admin API", self.admin, (admin.into(), patience), closed.clone()));
         let mut forwarders = JoinSet::new();
         for forwarder in self.forwarders {
             forwarders.spawn(forwarder.run(ended.clone()));
@@ -357,14 +357,14 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
 async fn serve(
     what: &'static str,
     listener: TcpListener,
-    (router, patience): (axum::Router, Patience),
+    (doors, patience): (http::Doors, Patience),
     mut closed: Stop,
 ) {
     let stop = async move {
         // The sender lives until the doors are drained.
         let _ = closed.wait_for(|closed| *closed).await;
     };
-    if let Err(error) = http::serve(listener, router, patience, stop).await {
+    if let Err(error) = http::serve(listener, doors, patience, stop).await {
         telemetry::listener_failed(what, &error);
     }
 }

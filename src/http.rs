@@ -11,6 +11,7 @@ mod auth;
 mod client;
 mod datasets;
 mod dead;
+mod express;
 mod faurya;
 mod health;
 mod linkrunner;
@@ -32,6 +33,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use secrecy::SecretString;
 
 pub use admission::CAPTURES_MAX;
+pub use express::Doors;
 pub use listener::{Patience, files_max, serve};
 
 use crate::clock::Clock;
@@ -87,13 +89,13 @@ impl Api {
 
 /// The routes of the public listener. What takes something new passes a gate; what takes something
 /// back passes one that only counts the memory of bodies.
-pub fn public(api: Api) -> Router {
+pub fn public(api: Api) -> Doors {
     let gate = Gate { api: api.clone(), shape: Shape::Envelope, bytes_max: BODY_BYTES_MAX };
     let batches = Gate { bytes_max: BATCH_BYTES_MAX, ..gate.clone() };
     let sites = Gate { shape: Shape::Site, ..gate.clone() };
     let takes = |handlers| gate.captures(handlers);
     let removal = |handlers| gate.bodies(handlers);
-    Router::new()
+    let router = Router::new()
         .route("/api/v1/capture-payment", takes(post(linkrunner::capture_payment)))
         .route("/api/v1/capture-event", takes(post(linkrunner::capture_event)))
         .route(
@@ -126,7 +128,8 @@ pub fn public(api: Api) -> Router {
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(api)
+        .with_state(api);
+    Doors::with_captures(router, gate)
 }
 
 /// A route of Faurya's, which refuses other methods, and fails, in Faurya's shape.

@@ -10,10 +10,12 @@
 //! Deliberately absent: removals, reads and the admin API among the captures that are counted. What
 //! takes a person out, and what says how things stand, must work most of all when much goes on.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -156,6 +158,36 @@ impl Gate {
         handlers.route_layer(from_fn_with_state(passage, pass))
     }
 
+    /// Lets a request in to `next` if there is room for it.
+    pub(super) async fn pass<B, F: Future<Output = Response>>(
+        &self,
+        is_capture: bool,
+        request: Request<B>,
+        next: impl FnOnce(Request<Weighed<B>>) -> F,
+    ) -> Response {
+        let admission = &self.api.shared.admission;
+        // Nothing is read for somebody who would be turned away afterwards.
+        if is_capture && admission.captures.available_permits() == 0 {
+            return self.refuse(Refusal::Captures);
+        }
+        let held = Arc::new(Mutex::new(Held::default()));
+        let is_plain = is_plain(request.headers());
+        let request = request.map(|inner| Weighed {
+            inner,
+            held: Arc::clone(&held),
+            captures: is_capture.then(|| Arc::clone(&admission.captures)),
+            arriving: Arc::clone(&admission.arriving),
+            bytes_max: self.bytes_max,
+            is_plain,
+            bytes: 0,
+            portions: Vec::new(),
+        });
+        let response = next(request).await;
+        let Held { refusal, places } = std::mem::take(&mut *lock(&held));
+        drop(places);
+        refusal.map_or(response, |refusal| self.refuse(refusal))
+    }
+
     fn refuse(&self, refusal: Refusal) -> Response {
         let admission = &self.api.shared.admission;
         let status = match (refusal, self.shape) {
@@ -193,29 +225,7 @@ struct Held {
 
 async fn pass(State(passage): State<Passage>, request: Request, next: Next) -> Response {
     let Passage { gate, is_capture } = passage;
-    let admission = &gate.api.shared.admission;
-    // Nothing is read for somebody who would be turned away afterwards.
-    if is_capture && admission.captures.available_permits() == 0 {
-        return gate.refuse(Refusal::Captures);
-    }
-    let held = Arc::new(Mutex::new(Held::default()));
-    let is_plain = is_plain(request.headers());
-    let request = request.map(|inner| {
-        Body::new(Weighed {
-            inner,
-            held: Arc::clone(&held),
-            captures: is_capture.then(|| Arc::clone(&admission.captures)),
-            arriving: Arc::clone(&admission.arriving),
-            bytes_max: gate.bytes_max,
-            is_plain,
-            bytes: 0,
-            portions: Vec::new(),
-        })
-    });
-    let response = next.run(request).await;
-    let Held { refusal, places } = std::mem::take(&mut *lock(&held));
-    drop(places);
-    refusal.map_or(response, |refusal| gate.refuse(refusal))
+    gate.pass(is_capture, request, |request| next.run(request.map(Body::new))).await
 }
 
 fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
@@ -223,8 +233,8 @@ fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
 }
 
 /// A body that is counted while it arrives, and needs a place once it is whole.
-struct Weighed {
-    inner: Body,
+pub(super) struct Weighed<B> {
+    inner: B,
     held: Arc<Mutex<Held>>,
     captures: Option<Arc<Semaphore>>,
     arriving: Arc<Semaphore>,
@@ -239,7 +249,7 @@ struct Weighed {
 #[error("the body is not read on")]
 struct Unread;
 
-impl Weighed {
+impl<B> Weighed<B> {
     fn unread(&mut self, refusal: Refusal) -> axum::Error {
         lock(&self.held).refusal = Some(refusal);
         self.portions.clear();
@@ -291,7 +301,10 @@ fn portions(bytes: usize) -> usize {
     bytes.div_ceil(PORTION_BYTES).max(1)
 }
 
-impl hyper::body::Body for Weighed {
+impl<B> hyper::body::Body for Weighed<B>
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -315,7 +328,7 @@ impl hyper::body::Body for Weighed {
             Some(Err(_)) => Ok(()),
         };
         Poll::Ready(match counted {
-            Ok(()) => frame,
+            Ok(()) => frame.map(|frame| frame.map_err(axum::Error::new)),
             Err(error) => Some(Err(error)),
         })
     }

@@ -99,8 +99,13 @@ pub(super) fn too_large(bytes_max: usize) -> Response {
 pub(super) fn unread(rejection: &BytesRejection, bytes_max: usize) -> Response {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => too_large(bytes_max),
-        _ => plain(StatusCode::BAD_REQUEST, "The body did not arrive whole."),
+        _ => cut_off(),
     }
+}
+
+/// 400 of a body that ends before its end.
+pub(super) fn cut_off() -> Response {
+    plain(StatusCode::BAD_REQUEST, "The body did not arrive whole.")
 }
 
 /// 404 for a path that leads nowhere.

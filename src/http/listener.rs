@@ -7,25 +7,25 @@
 //! connection, a request that is not read and answered in time gets 408, and a connection whose
 //! answer is not taken in time ends. A request over which our own code panics gets 500.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::Doors;
 use super::answer;
 use super::taker::Taker;
 use crate::clock::Clock;
@@ -102,12 +102,11 @@ const PAUSE_MILLIS: i64 = 100;
 /// Whatever the listener says, but for want of descriptors, which passes.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    doors: impl Into<Doors>,
     patience: Patience,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let in_time = move |request: Request, next: Next| in_time(request, next, patience.request);
-    let router = router.layer(from_fn(in_time));
+    let doors = doors.into();
     let places = Arc::new(Semaphore::new(patience.connections));
     let open = GracefulShutdown::new();
     let mut http = http1::Builder::new();
@@ -125,7 +124,11 @@ pub async fn serve(
             () = &mut stop => break,
         };
         let Some(stream) = stream(accepted).await? else { continue };
-        let service = TowerToHyperService::new(router.clone());
+        let doors = doors.clone();
+        let service = service_fn(move |request| {
+            let doors = doors.clone();
+            async move { Ok::<_, Infallible>(in_time(request, doors, patience.request).await) }
+        });
         let stream = TokioIo::new(Taker::new(stream, patience.answer));
         let connection = open.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
@@ -158,14 +161,14 @@ async fn stream(
     }
 }
 
-async fn in_time(request: Request, next: Next, limit: Duration) -> Response {
+async fn in_time(request: Request<Incoming>, doors: Doors, limit: Duration) -> Response {
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     if is_chunked && request.headers().contains_key(header::CONTENT_LENGTH) {
         let msg =
             "The request has both a length and a transfer coding: nobody can say where it ends.";
         return last(answer::plain(StatusCode::BAD_REQUEST, msg));
     }
-    let response = match tokio::time::timeout(limit, caught(next.run(request))).await {
+    let response = match tokio::time::timeout(limit, caught(doors.answer(request))).await {
         Ok(Ok(response)) => response,
         // Without this the connection would break, and the caller would try for ever.
         Ok(Err(Panicked)) => answer::failed(),
