@@ -25,7 +25,7 @@ impl Store {
     ) -> Result<Option<Entered>, StoreError> {
         let work = move |books: &mut Books<'_>| {
             if let Some(limit) = limit
-                && count(books.connection, payment.project, payment.received_at)? >= limit.into()
+                && count(books, payment.project, payment.received_at)? >= limit.into()
             {
                 let first = first_record(books, &payment)?;
                 return Ok(first.map(Entered::Duplicate));
@@ -37,11 +37,8 @@ impl Store {
 }
 
 /// How many payments of this month were recorded.
-fn count(
-    connection: &Connection,
-    project: ProjectKey,
-    moment: Timestamp,
-) -> Result<i64, StoreError> {
+fn count(books: &mut Books<'_>, project: ProjectKey, moment: Timestamp) -> Result<i64, StoreError> {
+    let connection = books.connection;
     let (starts_at, ends_at) = moment.month();
     let select = "SELECT payments FROM months WHERE project = ?1 AND starts_at = ?2";
     let key = params![project.0, starts_at.millis()];
@@ -49,6 +46,8 @@ fn count(
     if let Some(kept) = kept {
         return Ok(kept);
     }
+    // Before the row is there, so that a crash of this job costs a look and not a payment.
+    books.state.counts_months = true;
     // What was removed while it waited for its user was never recorded.
     let insert = "INSERT INTO months (project, starts_at, ends_at, payments) SELECT ?1, ?2, ?3,
         (SELECT count(*) FROM payments
@@ -62,10 +61,20 @@ fn count(
 }
 
 /// Counts a payment that was recorded just now, if somebody counts its month.
-pub(super) fn counted(connection: &Connection, payment: &NewPayment) -> Result<(), StoreError> {
+pub(super) fn counted(books: &Books<'_>, payment: &NewPayment) -> Result<(), StoreError> {
+    // Most services have no limit of months, and ask for no count.
+    if !books.state.counts_months {
+        return Ok(());
+    }
     let update = "UPDATE months SET payments = payments + 1
                   WHERE project = ?1 AND starts_at <= ?2 AND ends_at > ?2";
     let row = params![payment.project.0, payment.received_at.millis()];
-    connection.prepare_cached(update)?.execute(row)?;
+    books.connection.prepare_cached(update)?.execute(row)?;
     Ok(())
+}
+
+/// Whether any month is counted.
+pub(super) fn are_counted(connection: &Connection) -> Result<bool, StoreError> {
+    let select = "SELECT EXISTS (SELECT 1 FROM months)";
+    Ok(connection.query_row(select, [], |row| row.get(0))?)
 }

@@ -219,7 +219,7 @@ pub(super) fn record(books: &mut Books<'_>, payment: &NewPayment) -> Result<Ente
     books.state.keys.append(books.connection, seq, key, payment.source)?;
     append(books, (seq, first), &payment.deliveries)?;
     erasure::note(books.connection, (seq, payment.received_at), payment)?;
-    counted(books.connection, payment)?;
+    counted(books, payment)?;
     Ok(Entered::New)
 }
 

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::store::keys::Keys;
+use crate::store::months;
 use crate::store::under_way::UnderWay;
 use crate::store::{DatasetKey, StoreError};
 
@@ -17,6 +18,8 @@ pub(in crate::store) struct State {
     gone: Vec<(i64, i64)>,
     /// Deliveries whose request is under way, or was and is not settled yet.
     pub(in crate::store) under_way: UnderWay,
+    /// Whether the payments of some month are counted.
+    pub(in crate::store) counts_months: bool,
     /// To which datasets this group appended deliveries.
     pub(super) appended: Vec<DatasetKey>,
     /// Whether this group erased something that the write-ahead log still holds.
@@ -48,6 +51,7 @@ impl State {
             keys: Keys::read(connection)?,
             gone: Vec::new(),
             under_way: UnderWay::default(),
+            counts_months: months::are_counted(connection)?,
             appended: Vec::new(),
             // A process that was killed may have left something in the log.
             erased: true,
