@@ -159,11 +159,11 @@ impl Office {
             let before = self.state.erased;
             let jobs = self.admitted(std::mem::take(&mut group));
             match self.together(jobs) {
-                Ok(jobs) => self.hand_over(jobs, &syncer),
+                Ok(jobs) => self.hand_over(jobs, &syncer, queue.is_empty()),
                 Err(jobs) => {
                     for job in jobs {
                         let done = self.one(job);
-                        self.hand_over(Vec::from_iter(done), &syncer);
+                        self.hand_over(Vec::from_iter(done), &syncer, false);
                     }
                 }
             }
@@ -190,12 +190,13 @@ impl Office {
         }
     }
 
-    /// Gives committed jobs to whoever syncs and answers them.
-    fn hand_over(&mut self, jobs: Jobs, syncer: &Syncer) {
+    /// Gives committed jobs to whoever syncs and answers them; `is_last` says that nothing waits
+    /// behind them.
+    fn hand_over(&mut self, jobs: Jobs, syncer: &Syncer, is_last: bool) {
         let appended = std::mem::take(&mut self.state.appended);
         if !jobs.is_empty() {
             let wrote = self.has_written.swap(false, Ordering::Relaxed);
-            if let Err(error) = syncer.sync(Committed { jobs, appended, wrote }) {
+            if let Err(error) = syncer.sync(Committed { jobs, appended, wrote }, is_last) {
                 self.note(&error);
             }
         }
