@@ -126,6 +126,7 @@ impl Forwarder {
             position: lease.cursor,
             retrying: false,
             has_looked: false,
+            is_behind: false,
         };
         let mut cursor = lease.cursor;
         // What comes right after a start is a burst as well: it gets the same moment to gather.
@@ -151,6 +152,9 @@ impl Forwarder {
                         // still has what it carried.
                         let carried = carried.map_err(|_| StoreError::Panicked)?;
                         cursor = self.settle(&carrier, cursor, carried, &mut window).await?;
+                        if window.runs.is_empty() && !window.is_behind {
+                            self.linger(stop).await;
+                        }
                     }
                     () = self.clock.sleep_until(heartbeat) => self.renew(lease, cursor).await?,
                 }
@@ -201,6 +205,7 @@ impl Forwarder {
             return Ok(None);
         }
         let log = self.store.log(self.key, window.position, self.limits()).await?;
+        window.is_behind = log.is_full;
         let Some(last) = log.deliveries.last().map(|delivery| delivery.seq) else {
             // What was appended since the position went to other datasets; it is not read again.
             window.position = window.position.max(log.newest);
@@ -309,6 +314,8 @@ struct Window {
     retrying: bool,
     /// Whether the log held less than a full request since the last run ended.
     has_looked: bool,
+    /// Whether the log held a full request when it was last read: then nothing needs to gather.
+    is_behind: bool,
 }
 
 impl Window {

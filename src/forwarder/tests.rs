@@ -76,8 +76,13 @@ async fn a_dataset_that_stands_reads_what_waits_behind_it_once() {
     record(&forwarder, "one").await;
     // A run that Meta does not take, and one that was due again among those under way.
     let stands = tokio::spawn(std::future::pending());
-    let mut window =
-        Window { runs: VecDeque::from([stands]), position: 0, retrying: true, has_looked: false };
+    let mut window = Window {
+        runs: VecDeque::from([stands]),
+        position: 0,
+        retrying: true,
+        has_looked: false,
+        is_behind: false,
+    };
     let next = forwarder.next_run(&mut window).await.expect("a look");
     assert!(next.is_none() && window.has_looked, "less than a full request waits");
     // From here on the log is not even read: without its files a read would fail.
