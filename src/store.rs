@@ -159,6 +159,19 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// The same, said of a start. Our statements fit our schema; if one of them does not any more, a
+    /// name in the file has changed.
+    fn at_start(self) -> Self {
+        match self {
+            Self::Database(error) if matches!(*error, rusqlite::Error::SqlInputError { .. }) => {
+                Self::Damaged(error)
+            }
+            other => other,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         let is_unlike_its_column = matches!(
@@ -225,6 +238,10 @@ impl Store {
     /// [`StoreError::InUse`] if another process has it, [`StoreError::NewerSchema`],
     /// [`StoreError::Damaged`], or [`StoreError::Open`] with the reason.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::opened(path).map_err(StoreError::at_start)
+    }
+
+    fn opened(path: &Path) -> Result<Self, StoreError> {
         let lock = lock::Lock::take(path)?;
         let mut connection = schema::connect(path)?;
         schema::migrate(&mut connection)?;
@@ -433,6 +450,20 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_changed_in_the_file_is_damage() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("books.db");
+        Store::open(&path).expect("a store").close().await;
+        let books = Connection::open(&path).expect("a database");
+        books
+            .execute_batch("ALTER TABLE retries RENAME COLUMN delivery TO deliwery")
+            .expect("done");
+        drop(books);
+        let opened = Store::open(&path).map(drop);
+        assert!(matches!(opened, Err(StoreError::Damaged(_))), "{opened:?}");
+    }
 
     #[tokio::test]
     async fn long_questions_leave_readers_for_payments() {
