@@ -28,11 +28,19 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0012_tallies.sql"),
 ];
 
+/// The length of the pages of a new database, in bytes. `SQLite`'s own 4,096 hold two events and leave
+/// a quarter of each page empty; of 8,192 a tenth stays empty, and half as many calls write and fold
+/// them. 16,384 would be better still for batches, but a group of a few payments writes the last page
+/// of every table whole.
+pub(super) const PAGE_BYTES: usize = 8_192;
+
 /// The writer's connection. It does not sync its commits: the writer's syncer does, before anybody
 /// is answered. Pages of the cache: 32 MiB, of which an idle service uses next to nothing.
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let open = |error: rusqlite::Error| not_opened(path, error);
     let connection = Connection::open(path).map_err(open)?;
+    // An existing database keeps its own.
+    connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(open)?;
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
         .map_err(open)?;

@@ -41,15 +41,29 @@ use syncer::{Committed, Syncer};
 /// Most jobs in one transaction: bounds how long the first of them waits for the last.
 const GROUP_MAX: usize = 1_024;
 
-/// At how many pages the log is folded into the database: `SQLite`'s own measure, 4 MiB.
-const LOG_PAGES_MAX: i32 = 1_000;
+/// At which length the log is folded into the database, in bytes: as `SQLite` does by itself.
+const LOG_BYTES_MAX: u32 = 4 * 1024 * 1024;
 
-/// So many pages the writer folds in itself.
-const LOG_PAGES_LEFT: i32 = 256;
+/// How long the log may be, in pages.
+#[derive(Debug, Clone, Copy)]
+struct LogPages {
+    /// At so many it is folded in, most of it by the thread beside the writer.
+    max: i32,
+    /// So many the writer folds in itself.
+    left: i32,
+    /// At so many it folds in all there are and lets the log begin anew, if every group is so large
+    /// that the thread beside it never leaves only a few, or if there is always somebody who reads.
+    much: i32,
+}
 
-/// At so many pages it folds in all there are and lets the log begin anew, if every group is so large
-/// that the thread beside it never leaves only a few, or if there is always somebody who reads.
-const LOG_PAGES_MUCH: i32 = 4 * LOG_PAGES_MAX;
+impl LogPages {
+    /// For the pages of this database.
+    fn of(connection: &Connection) -> Result<Self, StoreError> {
+        let bytes: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let max = i32::try_from(LOG_BYTES_MAX / bytes.max(1)).unwrap_or(i32::MAX / 4);
+        Ok(Self { max, left: max / 4, much: 4 * max })
+    }
+}
 
 /// After how many groups cutting off the log is tried again, if a reader held it up.
 const GROUPS_BETWEEN_CUTS: u32 = 64;
@@ -82,7 +96,7 @@ impl Writer {
         (health, room): (Arc<Health>, Room),
         bells: Arc<Bells>,
     ) -> Result<Self, StoreError> {
-        let state = State::read(&connection)?;
+        let (state, limits) = (State::read(&connection)?, LogPages::of(&connection)?);
         let syncer = Syncer::start(&connection, Arc::clone(&health), bells)?;
         let path = connection.path().map(std::path::PathBuf::from).unwrap_or_default();
         let folding = Folding::start(&path, Arc::clone(&health))?;
@@ -102,7 +116,8 @@ impl Writer {
             room,
             log_pages,
             has_written,
-            fold_at: LOG_PAGES_MAX,
+            fold_at: limits.max,
+            limits,
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -149,6 +164,8 @@ struct Office {
     has_written: Arc<AtomicBool>,
     /// At which length of the log something is done about it next.
     fold_at: i32,
+    /// What is too long.
+    limits: LogPages,
 }
 
 impl Office {
@@ -206,23 +223,24 @@ impl Office {
     /// writer, and what came in meanwhile by the writer itself.
     fn fold_in_time(&mut self, folding: &Folding) {
         let pages = self.log_pages.load(Ordering::Relaxed);
+        let LogPages { max, left, much } = self.limits;
         if folding.is_busy() || self.health.failure().is_some() {
             return;
         }
-        if pages < LOG_PAGES_MAX {
+        if pages < max {
             // It may have begun anew by itself, behind a fold that caught up.
             folding.anew();
-            self.fold_at = LOG_PAGES_MAX;
+            self.fold_at = max;
         }
         if pages < self.fold_at {
             return;
         }
         // If a reader holds it up, it is tried again when there is more to do.
-        if pages >= LOG_PAGES_MUCH {
-            self.fold_at = pages + LOG_PAGES_MAX;
+        if pages >= much {
+            self.fold_at = pages + max;
             self.fold_in(How::Restart, Some(folding));
-        } else if pages - folding.pages() <= LOG_PAGES_LEFT {
-            self.fold_at = pages + LOG_PAGES_LEFT;
+        } else if pages - folding.pages() <= left {
+            self.fold_at = pages + left;
             self.fold_in(How::Passive, Some(folding));
         } else if !self.state.erased {
             // While something is to be cut off, nobody else may hold the log.

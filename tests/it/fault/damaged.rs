@@ -49,7 +49,7 @@ async fn a_damaged_database_is_refused_and_the_doctor_says_what_to_do() {
     let damages: [(&str, Damage); 4] = [
         ("a letter of an event", &letter),
         ("the head of the file", &|bytes| bytes[..16].fill(0)),
-        ("the kind of a page", &|bytes| bytes[4096 * 4..4096 * 4 + 8].fill(0xff)),
+        ("the kind of a page", &|bytes| bytes[8192 * 4..8192 * 4 + 8].fill(0xff)),
         ("half of the file", &|bytes| bytes.truncate(bytes.len() / 2)),
     ];
     for (what, damage) in damages {
@@ -107,7 +107,7 @@ async fn what_is_not_damaged_is_salvaged_and_nothing_that_was_changed() {
     let mut struck = BTreeMap::new();
     for _ in 0..100 {
         let (page, rows) = leaves[random.usize(..leaves.len())];
-        let at = usize::try_from((page - 1) * 4096).expect("a place") + random.usize(..4096);
+        let at = usize::try_from((page - 1) * 8192).expect("a place") + random.usize(..8192);
         bytes[at] ^= 1 << random.u8(..8);
         struck.insert(page, rows);
     }
@@ -153,7 +153,7 @@ async fn whatever_page_is_lost_that_only_leads_to_events_they_are_found() {
     for (number, (what, pages)) in cases.into_iter().enumerate() {
         let mut bytes = whole.clone();
         for page in pages {
-            bytes[(page - 1) * 4096..page * 4096].fill(0xff);
+            bytes[(page - 1) * 8192..page * 8192].fill(0xff);
         }
         std::fs::write(&path, bytes).expect("a damaged file");
         let into = format!("new{number}.db");
@@ -185,8 +185,8 @@ async fn what_refers_to_a_lost_payment_is_not_sent_and_goes_to_no_stranger() {
     let last = number(&books, last);
     drop(books);
     let mut bytes = std::fs::read(&path).expect("a database");
-    let at = usize::try_from((root - 1) * 4096).expect("a place");
-    bytes[at..at + 4096].fill(0xff);
+    let at = usize::try_from((root - 1) * 8192).expect("a place");
+    bytes[at..at + 8192].fill(0xff);
     std::fs::write(&path, bytes).expect("a damaged file");
 
     let salvaged = run(folder.path(), &["doctor", "--salvage", "new.db"]);

@@ -28,7 +28,7 @@ use super::{rounds, seeded};
 use crate::engine::purchase;
 use crate::program::{self, KEY, Program, printed, run};
 
-const PAGE: usize = 4096;
+const PAGE: usize = 8192;
 
 /// Payments of the prepared books: these are delivered, and as many wait.
 const PAYMENTS: usize = 200;
