@@ -21,7 +21,6 @@ mod subject;
 pub use misplaced::KNOWN as CAPTURE_FIELDS;
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use serde::Serialize;
 
@@ -177,41 +176,72 @@ impl Payment<'_> {
     /// The payment as one JSON object that [`read`] understands: hashed, ready for the store.
     #[must_use]
     pub fn to_stored(&self) -> String {
-        let mut text = match &self.occasion {
+        /// A payment of three lines has 750 bytes.
+        const ROOM: usize = 1_024;
+        let mut text = String::with_capacity(ROOM);
+        match &self.occasion {
             Occasion::Payment(payment_type) => {
-                format!(r#"{{"type":"{payment_type}","status":"{}""#, self.status)
+                text.push_str(r#"{"type":""#);
+                text.push_str(payment_type.as_str());
+                text.push_str(r#"","status":""#);
+                text.push_str(self.status.as_str());
+                text.push('"');
             }
-            Occasion::Event(name) => format!(r#"{{"event_name":{}"#, json::quoted(name)),
-        };
-        let id = if self.occasion.is_payment() { "payment_id" } else { "event_id" };
-        let mut field = |key: &str, value: Option<String>| {
-            // Writing to a String cannot fail.
-            let _ = value.map(|value| write!(text, r#","{key}":{value}"#));
-        };
-        field("user_id", Some(json::quoted(self.user_id.as_str())));
-        field("amount", self.amount.map(|amount| amount.to_string()));
-        field(id, self.payment_id.as_ref().map(|id| json::quoted(id.as_str())));
-        field("currency", self.currency.map(|currency| json::quoted(currency.code())));
-        field("event_data", self.event_data.as_ref().map(json::printed));
-        field("user_data", (!self.user_data.is_empty()).then(|| self.user_data.to_json()));
-        // Texts, numbers and lists of texts: there is nothing that could fail to serialise.
-        field("app_data", self.app_data.as_ref().and_then(|data| serde_json::to_string(data).ok()));
-        field("occurred_at", self.occurred_at.map(|time| json::quoted(&time.to_string())));
-        field("tracking", self.tracking.map(|said| json::quoted(said.as_str())));
-        // Their members stand in the payment itself, as in an event.
-        for members in [
-            serde_json::to_string(&self.data_processing),
-            serde_json::to_string(&self.event_fields),
-        ] {
-            let members = members.unwrap_or_default();
-            let inner = members.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-            if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
-                text.push(',');
-                text.push_str(inner);
+            Occasion::Event(name) => {
+                text.push_str(r#"{"event_name":"#);
+                json::write_quoted(name, &mut text);
             }
         }
+        text.push_str(r#","user_id":"#);
+        json::write_quoted(self.user_id.as_str(), &mut text);
+        if let Some(amount) = self.amount {
+            text.push_str(r#","amount":"#);
+            amount.write(&mut text);
+        }
+        if let Some(id) = &self.payment_id {
+            let is_payment = self.occasion.is_payment();
+            text.push_str(if is_payment { r#","payment_id":"# } else { r#","event_id":"# });
+            json::write_quoted(id.as_str(), &mut text);
+        }
+        if let Some(currency) = self.currency {
+            text.push_str(r#","currency":"#);
+            json::write_quoted(currency.code(), &mut text);
+        }
+        if let Some(event_data) = &self.event_data {
+            text.push_str(r#","event_data":"#);
+            json::write(event_data, &mut text);
+        }
+        if !self.user_data.is_empty() {
+            text.push_str(r#","user_data":"#);
+            self.user_data.write(&mut text);
+        }
+        self.write_rest(&mut text);
         text.push('}');
         text
+    }
+
+    /// What few payments have.
+    fn write_rest(&self, text: &mut String) {
+        // Texts, numbers and lists of texts: there is nothing that could fail to serialise.
+        if let Some(data) = self.app_data.as_ref().and_then(|it| serde_json::to_string(it).ok()) {
+            text.push_str(r#","app_data":"#);
+            text.push_str(&data);
+        }
+        if let Some(time) = self.occurred_at {
+            text.push_str(r#","occurred_at":"#);
+            json::write_quoted(&time.to_string(), text);
+        }
+        if let Some(said) = self.tracking {
+            text.push_str(r#","tracking":"#);
+            json::write_quoted(said.as_str(), text);
+        }
+        // Their members stand in the payment itself, as in an event.
+        if let Some(choice) = &self.data_processing {
+            json::write_members(choice, text);
+        }
+        if self.event_fields.keys().next().is_some() {
+            json::write_members(&self.event_fields, text);
+        }
     }
 }
 

@@ -187,8 +187,33 @@ impl UserData {
     /// The JSON object, as it stands in an event and in the store.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Strings as keys and strings as values: there is nothing that could fail to serialise.
-        serde_json::to_string(self).unwrap_or_default()
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
+    /// Writes that object. What `Serialize` says is what must stand here; a test holds both together.
+    pub(crate) fn write(&self, text: &mut String) {
+        let mut before = "{";
+        let mut key = |key: &str, text: &mut String| {
+            text.push_str(before);
+            before = ",";
+            json::write_quoted(key, text);
+            text.push(':');
+        };
+        for (field, values) in &self.hashed {
+            key(field.key(), text);
+            json::write_texts(values.iter().map(Hashed::as_str), text);
+        }
+        for (field, value) in &self.clear {
+            key(field.as_str(), text);
+            json::write_quoted(value, text);
+        }
+        if let Some(id) = &self.plain_external_id {
+            key(Field::ExternalId.key(), text);
+            json::write_quoted(id, text);
+        }
+        text.push_str(if before == "{" { "{}" } else { "}" });
     }
 }
 
