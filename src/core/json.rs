@@ -334,7 +334,11 @@ pub fn pointer(base: &str, key: &str) -> String {
 /// Whether a value is text that says nothing: `""`, or white space alone.
 #[must_use]
 pub fn is_blank(json: &Json<'_>) -> bool {
-    text(json).is_some_and(|text| text.trim().is_empty())
+    // Nearly every text begins with what is plainly no white space.
+    let is_blank = |text: &str| {
+        !text.as_bytes().first().is_some_and(u8::is_ascii_graphic) && text.trim().is_empty()
+    };
+    text(json).is_some_and(is_blank)
 }
 
 fn not_json(bytes: &[u8], offset: usize, says: String) -> NotJson {

@@ -154,6 +154,10 @@ impl UserData {
     /// field, this one's value stands; hashed values of both are kept, since Meta takes lists.
     #[must_use]
     pub fn completed_with(mut self, other: &Self) -> Self {
+        // Most payments bring nothing of the person's along.
+        if self == Self::default() && other.plain_external_id.is_none() {
+            return other.clone();
+        }
         for (field, values) in &other.hashed {
             self.add(*field, values.iter().cloned());
         }
@@ -192,8 +196,9 @@ impl UserData {
         text
     }
 
-    /// Writes that object. What `Serialize` says is what must stand here; a test holds both together.
+    /// Writes that object. What `Serialize` says is what must stand here.
     pub(crate) fn write(&self, text: &mut String) {
+        let start = text.len();
         let mut before = "{";
         let mut key = |key: &str, text: &mut String| {
             text.push_str(before);
@@ -214,6 +219,7 @@ impl UserData {
             json::write_quoted(id, text);
         }
         text.push_str(if before == "{" { "{}" } else { "}" });
+        debug_assert_eq!(serde_json::to_string(self).ok().as_deref(), Some(&text[start..]));
     }
 }
 

@@ -24,7 +24,8 @@ const FEW: usize = 24;
 pub(super) fn read(bytes: &[u8]) -> Option<Json<'_>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let mut reader = Reader { text, bytes, at: 0 };
-    let value = reader.value(DEPTH_MAX)?;
+    let mut value = Json::Null;
+    reader.value(DEPTH_MAX, &mut value)?;
     reader.peek().is_none().then_some(value)
 }
 
@@ -52,21 +53,23 @@ impl<'a> Reader<'a> {
         Some(byte)
     }
 
-    fn value(&mut self, depth: usize) -> Option<Json<'a>> {
+    /// Reads a value to where it will stay: handed up from call to call, it would be copied each time.
+    fn value(&mut self, depth: usize, into: &mut Json<'a>) -> Option<()> {
         let depth = depth.checked_sub(1)?;
-        match self.peek()? {
+        *into = match self.peek()? {
             b'"' => {
                 self.at += 1;
-                self.string().map(Json::String)
+                Json::String(self.string()?)
             }
-            b'-' | b'0'..=b'9' => self.number(),
-            b'{' => self.object(depth),
-            b'[' => self.array(depth),
-            b'n' => self.word("null", Json::Null),
-            b't' => self.word("true", Json::Bool(true)),
-            b'f' => self.word("false", Json::Bool(false)),
-            _ => None,
-        }
+            b'-' | b'0'..=b'9' => self.number()?,
+            b'{' => Json::Object(self.object(depth)?),
+            b'[' => Json::Array(self.array(depth)?),
+            b'n' => self.word("null", Json::Null)?,
+            b't' => self.word("true", Json::Bool(true))?,
+            b'f' => self.word("false", Json::Bool(false))?,
+            _ => return None,
+        };
+        Some(())
     }
 
     fn word(&mut self, word: &str, value: Json<'a>) -> Option<Json<'a>> {
@@ -75,28 +78,29 @@ impl<'a> Reader<'a> {
         is_there.then_some(value)
     }
 
-    fn array(&mut self, depth: usize) -> Option<Json<'a>> {
+    fn array(&mut self, depth: usize) -> Option<Vec<Json<'a>>> {
         self.at += 1;
         let mut items = Vec::new();
         if self.peek()? == b']' {
             self.at += 1;
-            return Some(Json::Array(items));
+            return Some(items);
         }
         loop {
-            items.push(self.value(depth)?);
+            items.push(Json::Null);
+            self.value(depth, items.last_mut()?)?;
             match self.next()? {
                 b',' => {}
-                b']' => return Some(Json::Array(items)),
+                b']' => return Some(items),
                 _ => return None,
             }
         }
     }
 
-    fn object(&mut self, depth: usize) -> Option<Json<'a>> {
+    fn object(&mut self, depth: usize) -> Option<Vec<(Cow<'a, str>, Json<'a>)>> {
         self.at += 1;
         if self.peek()? == b'}' {
             self.at += 1;
-            return Some(Json::Object(Vec::new()));
+            return Some(Vec::new());
         }
         let mut fields: Vec<(Cow<'a, str>, Json<'a>)> = Vec::with_capacity(FIELDS);
         let mut seen = 0_u64;
@@ -114,12 +118,12 @@ impl<'a> Reader<'a> {
             if self.next()? != b':' {
                 return None;
             }
-            let value = self.value(depth)?;
-            fields.push((key, value));
+            fields.push((key, Json::Null));
+            self.value(depth, &mut fields.last_mut()?.1)?;
             match self.next()? {
                 b',' => {}
                 b'}' if fields.len() > FEW && repeated(&fields).is_some() => return None,
-                b'}' => return Some(Json::Object(fields)),
+                b'}' => return Some(fields),
                 _ => return None,
             }
         }
@@ -164,6 +168,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The text whose opening quote was taken.
+    #[inline]
     fn string(&mut self) -> Option<Cow<'a, str>> {
         let start = self.at;
         self.at += plain(&self.bytes[start..]);

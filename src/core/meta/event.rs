@@ -198,8 +198,8 @@ pub struct ServerEvent<'a> {
 impl ServerEvent<'_> {
     /// The bytes that are stored once and sent on every attempt.
     ///
-    /// Written by hand, since each payment pays for it: 0.4 µs, through serde's maps 1.5 µs. What
-    /// `Serialize` says is what must stand here; a test holds both together.
+    /// Written by hand, since each payment pays for it: some 0.7 µs, through serde's maps 1.5 µs. What
+    /// `Serialize` says is what must stand here; `debug_assert_eq` holds both together in every test.
     #[must_use]
     pub fn freeze(&self) -> String {
         /// An event of three lines with eight hashed fields has 1,500 bytes.
@@ -231,6 +231,7 @@ impl ServerEvent<'_> {
         text.push_str(r#","custom_data":{"#);
         self.custom_data.write(&mut text);
         text.push_str("}}");
+        debug_assert_eq!(serde_json::to_string(self).ok().as_ref(), Some(&text));
         text
     }
 }
