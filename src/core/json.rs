@@ -241,7 +241,7 @@ pub fn write_quoted(text: &str, into: &mut String) {
     into.push('"');
 }
 
-/// Writes a whole number, digit by digit: `write!` costs three times as much.
+/// Writes a whole number, digit by digit, without the machinery of `write!`.
 pub fn write_whole(mut number: u64, into: &mut String) {
     let mut digits = [b'0'; 20];
     let mut at = digits.len();

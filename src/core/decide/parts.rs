@@ -33,7 +33,7 @@ pub(super) fn content_type(sent: &EventData<'_>) -> Option<ContentType> {
 }
 
 /// What was bought. The lines, the properties and the id of the order move over from what was sent:
-/// from here on they are read as Meta gets them, and copying them costs a tenth of a decision.
+/// from here on they are read as Meta gets them.
 pub(super) fn custom_data<'a>(
     case: Case<'_>,
     forward: &Forward,

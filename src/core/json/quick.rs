@@ -6,7 +6,7 @@
 //!
 //! Why: hifijson copies each text into a buffer, checks it and grows every list from nothing. Here the
 //! UTF-8 of the whole body is checked once, texts are scanned eight bytes at a time and borrowed, and
-//! keys are compared only where they could be equal: 0.9 µs instead of 2.4 µs for a payment of three lines.
+//! keys are compared only where they could be equal.
 
 use std::borrow::Cow;
 
