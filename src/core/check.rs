@@ -46,7 +46,8 @@ pub struct Evidence<'e> {
     pub event: &'e EventName,
     /// What it is for.
     pub profile: Profile,
-    /// What the sender sent.
+    /// What the sender sent, without what only moves on into `custom_data`: lines, properties and the
+    /// id of the order.
     pub sent: &'e EventData<'e>,
     /// What Meta would receive.
     pub custom_data: &'e CustomData<'e>,

@@ -206,7 +206,7 @@ fn forwarded(case: Case<'_>, view: &View<'_>, forward: &Forward, user: &User) ->
     };
     let (mut sent, mut findings) = event_data::read(event_data);
     forward.shape.after(&mut sent, &mut findings);
-    let custom_data = custom_data(case, forward, &sent, &mut findings);
+    let custom_data = custom_data(case, forward, &mut sent, &mut findings);
     let user_data = user_data(payment, forward, user, case.now);
     let action_source = action_source(forward, app_data);
     let data_processing =
@@ -263,16 +263,21 @@ fn forwarded(case: Case<'_>, view: &View<'_>, forward: &Forward, user: &User) ->
 
 /// One frozen copy for each dataset of the rule.
 fn freeze(forward: &Forward, event: &ServerEvent<'_>, event_time: Timestamp) -> Vec<FrozenEvent> {
-    let body = event.freeze();
-    let copy = |dataset: &DatasetName| FrozenEvent {
+    let copy = |dataset: &DatasetName, body: String| FrozenEvent {
         dataset: dataset.clone(),
         event_name: event.event_name.as_str().to_owned(),
         event_id: event.event_id.clone(),
         event_time,
         expires_at: expiry(event_time, event.action_source),
-        body: body.clone(),
+        body,
     };
-    forward.datasets.iter().map(copy).collect()
+    // Nearly every rule has one dataset: the body is copied for the others alone.
+    let Some((last, others)) = forward.datasets.split_last() else { return Vec::new() };
+    let body = event.freeze();
+    let mut events = Vec::with_capacity(others.len() + 1);
+    events.extend(others.iter().map(|dataset| copy(dataset, body.clone())));
+    events.push(copy(last, body));
+    events
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use super::names::{one_of, suggestion};
 pub const CONTENTS_MAX: usize = 1_000;
 
 /// What the sender said of a purchase, read.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventData<'a> {
     /// `content_ids`, else `item_group_ids`, else `product_id`.
     pub content_ids: Vec<Cow<'a, str>>,

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::customer::is_letter;
+use super::json::write_whole;
 
 /// Most significant digits of an amount (row LR-23): beyond, two senders no longer mean the same.
 pub const AMOUNT_DIGITS_MAX: u8 = 18;
@@ -47,8 +48,7 @@ impl Amount {
         }
         let scale = i32::try_from(unsigned.split_once('.').map_or(0, |(_, part)| part.len()));
         let scale = scale.map_err(|_| NotAnAmount::TooManyDigits)? - exponent;
-        let bare: String = unsigned.bytes().filter(|b| *b != b'.').map(char::from).collect();
-        Self::from_parts(bare.trim_start_matches('0'), scale, mantissa.starts_with('-'))
+        Self::from_digits(unsigned, scale, mantissa.starts_with('-'))
     }
 
     /// An amount of so many units of 10⁻ˢᶜᵃˡᵉ, for constants and minor units.
@@ -69,15 +69,41 @@ impl Amount {
         self.0 < Decimal::ZERO
     }
 
-    fn from_parts(digits: &str, scale: i32, negative: bool) -> Result<Self, NotAnAmount> {
-        let zeros = usize::try_from(-scale).unwrap_or(0);
-        let too_long = digits.len() + zeros > usize::from(AMOUNT_DIGITS_MAX);
-        if too_long || scale > i32::from(AMOUNT_DIGITS_MAX) {
+    /// Writes the amount as it is displayed: a plain JSON number with all its digits.
+    pub fn write(self, into: &mut String) {
+        let (units, scale) = (self.0.mantissa(), self.0.scale());
+        match (u64::try_from(units), scale) {
+            (Ok(whole), 0) => write_whole(whole, into),
+            (Ok(units), 1..=18) => {
+                let one = 10_u64.pow(scale);
+                write_whole(units / one, into);
+                // A one before the fraction keeps its leading zeros; a point takes its place.
+                let at = into.len();
+                write_whole(units % one + one, into);
+                into.replace_range(at..=at, ".");
+            }
+            // Below zero, or longer than what is read: a sum.
+            _ => into.push_str(&self.0.to_string()),
+        }
+    }
+
+    /// The amount of digits, with a point among them that is passed over.
+    fn from_digits(digits: &str, scale: i32, negative: bool) -> Result<Self, NotAnAmount> {
+        let digits = digits.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0');
+        let digits = digits.skip_while(|digit| *digit == 0);
+        let (mut units, mut count) = (0_i64, u32::try_from(-scale).unwrap_or(0));
+        let zeros = std::iter::repeat_n(0, usize::try_from(count).unwrap_or(usize::MAX));
+        if count > AMOUNT_DIGITS_MAX.into() || scale > AMOUNT_DIGITS_MAX.into() {
             return Err(NotAnAmount::TooManyDigits);
         }
-        let units: i64 = format!("{digits:0<width$}", width = digits.len() + zeros)
-            .parse()
-            .or(if digits.is_empty() { Ok(0) } else { Err(NotAnAmount::TooManyDigits) })?;
+        for digit in digits {
+            count += 1;
+            if count > AMOUNT_DIGITS_MAX.into() {
+                return Err(NotAnAmount::TooManyDigits);
+            }
+            units = 10 * units + i64::from(digit);
+        }
+        let units = zeros.fold(units, |units, _: i32| 10 * units);
         let signed = if negative { -units } else { units };
         Ok(Self(Decimal::new(signed, u32::try_from(scale).unwrap_or(0))))
     }
@@ -109,8 +135,12 @@ impl Currency {
     /// unit there, and nobody pays with them.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let letters: String = text.chars().filter(|c| is_letter(*c)).collect();
-        let known = iso_currency::Currency::from_code(&letters.to_ascii_uppercase())?;
+        let known = if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            iso_currency::Currency::from_code(text)?
+        } else {
+            let letters: String = text.chars().filter(|c| is_letter(*c)).collect();
+            iso_currency::Currency::from_code(&letters.to_ascii_uppercase())?
+        };
         known.exponent().map(|_| Self(known))
     }
 
@@ -178,7 +208,21 @@ mod tests {
         ] {
             let amount = Amount::read(text).expect(text);
             assert_eq!(amount.to_string(), printed, "{text}");
+            let mut written = String::new();
+            amount.write(&mut written);
+            assert_eq!(written, printed, "{text} as written");
             assert_eq!(serde_json::to_string(&amount).expect(text), printed, "{text} as JSON");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_amount_is_written_as_it_is_displayed(units: i64, scale in 0_u32..25) {
+            for amount in [Amount::new(units, scale), Amount(Decimal::new(units, scale))] {
+                let mut written = String::new();
+                amount.write(&mut written);
+                proptest::prop_assert_eq!(written, amount.to_string());
+            }
         }
     }
 

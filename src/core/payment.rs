@@ -16,12 +16,12 @@ pub mod misplaced;
 pub mod occasion;
 pub mod personal;
 pub mod reader;
+mod stored;
 mod subject;
 
 pub use misplaced::KNOWN as CAPTURE_FIELDS;
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use serde::Serialize;
 
@@ -172,46 +172,6 @@ impl Payment<'_> {
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.occurred_at.unwrap_or(self.received_at)
-    }
-
-    /// The payment as one JSON object that [`read`] understands: hashed, ready for the store.
-    #[must_use]
-    pub fn to_stored(&self) -> String {
-        let mut text = match &self.occasion {
-            Occasion::Payment(payment_type) => {
-                format!(r#"{{"type":"{payment_type}","status":"{}""#, self.status)
-            }
-            Occasion::Event(name) => format!(r#"{{"event_name":{}"#, json::quoted(name)),
-        };
-        let id = if self.occasion.is_payment() { "payment_id" } else { "event_id" };
-        let mut field = |key: &str, value: Option<String>| {
-            // Writing to a String cannot fail.
-            let _ = value.map(|value| write!(text, r#","{key}":{value}"#));
-        };
-        field("user_id", Some(json::quoted(self.user_id.as_str())));
-        field("amount", self.amount.map(|amount| amount.to_string()));
-        field(id, self.payment_id.as_ref().map(|id| json::quoted(id.as_str())));
-        field("currency", self.currency.map(|currency| json::quoted(currency.code())));
-        field("event_data", self.event_data.as_ref().map(json::printed));
-        field("user_data", (!self.user_data.is_empty()).then(|| self.user_data.to_json()));
-        // Texts, numbers and lists of texts: there is nothing that could fail to serialise.
-        field("app_data", self.app_data.as_ref().and_then(|data| serde_json::to_string(data).ok()));
-        field("occurred_at", self.occurred_at.map(|time| json::quoted(&time.to_string())));
-        field("tracking", self.tracking.map(|said| json::quoted(said.as_str())));
-        // Their members stand in the payment itself, as in an event.
-        for members in [
-            serde_json::to_string(&self.data_processing),
-            serde_json::to_string(&self.event_fields),
-        ] {
-            let members = members.unwrap_or_default();
-            let inner = members.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-            if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
-                text.push(',');
-                text.push_str(inner);
-            }
-        }
-        text.push('}');
-        text
     }
 }
 

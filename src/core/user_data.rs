@@ -8,11 +8,10 @@
 //! Source: Meta, "Conversions API / Parameters / Customer information parameters".
 
 mod clear;
+mod wire;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::customer::{self, Context, CountryCode, Field, Hashed};
 use super::finding::{Code, Finding, Severity};
@@ -154,6 +153,10 @@ impl UserData {
     /// field, this one's value stands; hashed values of both are kept, since Meta takes lists.
     #[must_use]
     pub fn completed_with(mut self, other: &Self) -> Self {
+        // Most payments bring nothing of the person's along.
+        if self == Self::default() && other.plain_external_id.is_none() {
+            return other.clone();
+        }
         for (field, values) in &other.hashed {
             self.add(*field, values.iter().cloned());
         }
@@ -182,30 +185,6 @@ impl UserData {
         }
         self.in_order();
         self
-    }
-
-    /// The JSON object, as it stands in an event and in the store.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        // Strings as keys and strings as values: there is nothing that could fail to serialise.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-/// In the documented order of the fields: equal people give equal bytes.
-impl Serialize for UserData {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (field, values) in &self.hashed {
-            map.serialize_entry(field.key(), values)?;
-        }
-        for (field, value) in &self.clear {
-            map.serialize_entry(field.as_str(), value)?;
-        }
-        if let Some(id) = &self.plain_external_id {
-            map.serialize_entry(Field::ExternalId.key(), id)?;
-        }
-        map.end()
     }
 }
 

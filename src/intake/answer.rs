@@ -26,6 +26,9 @@ pub struct Captured {
     subject: Subject,
     /// The decision as the store keeps it.
     decision: String,
+    /// Whether that was written just now: one that the books gave back may be damaged, and is read
+    /// as a whole before anything of it is believed.
+    is_fresh: bool,
     /// What there is to say besides.
     besides: Findings,
 }
@@ -156,7 +159,9 @@ impl Captured {
     /// What becomes of it, as one word.
     #[must_use]
     pub fn verdict(&self) -> &str {
-        StoredDecision::read(&self.decision).verdict.get().trim_matches('"')
+        let known = verdict_of(&self.decision).filter(|_| self.is_fresh);
+        known
+            .unwrap_or_else(|| StoredDecision::read(&self.decision).verdict.get().trim_matches('"'))
     }
 
     /// Why it is not sent, as one word, where there is one.
@@ -168,12 +173,12 @@ impl Captured {
 
     /// The answer for a payment that was recorded just now.
     pub(super) fn recorded(payment: &Payment<'_>, decision: &str) -> Self {
-        Self::of(payment, decision, true)
+        Self::of(payment, decision, true, true)
     }
 
     /// The answer for a payment that waits for its user.
     pub(super) fn held(payment: &Payment<'_>, decision: &str) -> Self {
-        Self::of(payment, decision, false)
+        Self::of(payment, decision, false, true)
     }
 
     /// The same, where a payment of another user waits under the same key.
@@ -213,18 +218,24 @@ impl Captured {
         let body = json::read(first.capture.as_bytes()).ok();
         let stored = body
             .and_then(|body| payment::read_as(CaptureKind::Either, body, first.received_at).value);
-        let mut answer = Self::of(stored.as_ref().unwrap_or(payment), &first.decision, recorded);
+        let payment = stored.as_ref().unwrap_or(payment);
+        let mut answer = Self::of(payment, &first.decision, recorded, false);
         answer.besides = ignored;
         answer
     }
 
-    fn of(payment: &Payment<'_>, decision: &str, recorded: bool) -> Self {
-        let currency = StoredDecision::read(decision).currency.map(RawValue::to_owned);
+    fn of(payment: &Payment<'_>, decision: &str, recorded: bool, is_fresh: bool) -> Self {
+        let currency = match currency_of(decision).filter(|_| is_fresh) {
+            Some("null") => None,
+            Some(code) => RawValue::from_string(code.to_owned()).ok(),
+            None => StoredDecision::read(decision).currency.map(RawValue::to_owned),
+        };
         Self {
             recorded,
             duplicate: false,
             subject: Subject::of(payment, currency),
             decision: decision.to_owned(),
+            is_fresh,
             besides: Findings::default(),
         }
     }
@@ -263,8 +274,21 @@ pub(super) fn answered(payment: &Payment<'_>, json: &str, entered: &Entered) -> 
 
 /// The decision as the store keeps it.
 pub(super) fn decision_json(decision: &Decision) -> String {
-    // Text keys and exact numbers: there is nothing that could fail to serialise.
-    serde_json::to_string(decision).unwrap_or_default()
+    decision.to_json()
+}
+
+/// How the decision begins of a payment that is sent: its currency follows.
+const SENT: &str = r#"{"verdict":"forward","reason":null,"because":null,"currency":"#;
+
+/// The verdict at the beginning of a decision, without reading the rest.
+fn verdict_of(decision: &str) -> Option<&str> {
+    let (verdict, _) = decision.strip_prefix(r#"{"verdict":""#)?.split_once('"')?;
+    Verdict::read(verdict).map(Verdict::as_str)
+}
+
+/// The currency of a decision to send, without reading the rest.
+fn currency_of(decision: &str) -> Option<&str> {
+    decision.strip_prefix(SENT)?.split_once(',').map(|(currency, _)| currency)
 }
 
 /// A decision as the store keeps it, with the findings of an earlier one before its own.

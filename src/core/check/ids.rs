@@ -25,6 +25,11 @@ fn agreement(evidence: Evidence<'_>) -> Option<Finding> {
         return None;
     }
     let custom_data = evidence.custom_data;
+    // Nearly every order lists its ids as its lines do.
+    let in_lines = custom_data.contents.iter().map(|item| &item.id);
+    if custom_data.content_ids.iter().eq(in_lines) {
+        return None;
+    }
     let listed: BTreeSet<&str> = custom_data.content_ids.iter().map(|id| &**id).collect();
     let ordered: BTreeSet<&str> = custom_data.contents.iter().map(|item| &*item.id).collect();
     // Where both kinds of ids came, the lines of the order may rightly name the other kind.

@@ -32,10 +32,12 @@ pub(super) fn content_type(sent: &EventData<'_>) -> Option<ContentType> {
     }
 }
 
+/// What was bought. The lines, the properties and the id of the order move over from what was sent:
+/// from here on they are read as Meta gets them.
 pub(super) fn custom_data<'a>(
     case: Case<'_>,
     forward: &Forward,
-    sent: &EventData<'a>,
+    sent: &mut EventData<'a>,
     findings: &mut Findings,
 ) -> CustomData<'a> {
     let value = value(case, forward, sent);
@@ -44,11 +46,11 @@ pub(super) fn custom_data<'a>(
         value,
         currency: currency.filter(|_| forward.send_revenue),
         content_ids: content_ids(sent),
-        contents: sent.contents.clone(),
+        contents: std::mem::take(&mut sent.contents),
         content_type: content_type(sent),
         num_items: sent.num_items,
-        order_id: sent.order_id.clone(),
-        properties: sent.properties.clone(),
+        order_id: sent.order_id.take(),
+        properties: std::mem::take(&mut sent.properties),
     }
 }
 

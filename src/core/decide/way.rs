@@ -142,7 +142,8 @@ impl<'c> Finder<'c> {
         };
         let (mut sent, mut findings) = event_data::read(event_data);
         self.forward.shape.after(&mut sent, &mut findings);
-        let custom_data = custom_data(self.case, self.forward, &sent, &mut Findings::default());
+        let moving = &mut sent.clone();
+        let custom_data = custom_data(self.case, self.forward, moving, &mut Findings::default());
         self.event(&sent);
         self.circumstances();
         self.person();

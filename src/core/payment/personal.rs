@@ -77,6 +77,34 @@ const FIRST_LETTERS: [u32; NAME_BYTES_MAX + 1] = {
     letters
 };
 
+/// The last letters of the names that begin with a letter, one bit each.
+const LAST_LETTERS: [u32; 26] = {
+    let (mut letters, mut at) = ([0; 26], 0);
+    while at < NAMES.len() {
+        let name = NAMES[at].as_bytes();
+        letters[(name[0] - b'a') as usize] |= 1 << (name[name.len() - 1] - b'a');
+        at += 1;
+    }
+    letters
+};
+
+/// Whether a key may be a name: one that begins and ends with a letter or digit must do so with those
+/// of a name, and hardly a key does. Anything else may be one.
+fn may_be_name(key: &str) -> bool {
+    let (Some(first), Some(last)) = (key.as_bytes().first(), key.as_bytes().last()) else {
+        return false;
+    };
+    if !first.is_ascii_alphanumeric() || !last.is_ascii_alphanumeric() {
+        return true;
+    }
+    let letter = |byte: &u8| byte.to_ascii_lowercase().checked_sub(b'a').map(usize::from);
+    match (letter(first), letter(last)) {
+        (Some(first), Some(last)) => LAST_LETTERS[first] >> last & 1 == 1,
+        // A digit is at neither end of a name.
+        _ => false,
+    }
+}
+
 /// The fields without those of a person, at every depth.
 #[must_use]
 pub fn leave_out<'a>(
@@ -118,7 +146,7 @@ fn object<'a>(
             findings.push(left_out(&place.pointer(), "a key"));
             return false;
         }
-        if has_content(value) && is_personal_name(key) || holds_address(value) {
+        if is_personal_name(key) && has_content(value) || holds_address(value) {
             findings.push(left_out(&field.pointer(), key));
             return false;
         }
@@ -158,6 +186,9 @@ fn left_out(pointer: &str, key: &str) -> Finding {
 /// Whether a field of this name is a person's.
 #[must_use]
 pub fn is_personal_name(key: &str) -> bool {
+    if !may_be_name(key) {
+        return false;
+    }
     let mut bare = [0_u8; NAME_BYTES_MAX];
     let mut length = 0;
     for letter in key.chars().filter(|c| c.is_alphanumeric()) {
@@ -221,7 +252,7 @@ pub fn clean_address(url: &str) -> (String, bool) {
 /// Whether a text is, as a whole, an e-mail address.
 #[must_use]
 pub fn is_address(text: &str) -> bool {
-    if !text.as_bytes().contains(&b'@') {
+    if memchr::memchr(b'@', text.as_bytes()).is_none() {
         return false;
     }
     let text = text.trim();
