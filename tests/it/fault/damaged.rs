@@ -83,7 +83,7 @@ async fn a_newer_database_and_one_in_use_are_refused() {
 }
 
 /// Deliveries of the salvage test.
-const EVENTS: i64 = 20_000;
+const EVENTS: i64 = 40_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_damaged_is_salvaged_and_nothing_that_was_changed() {
