@@ -39,6 +39,10 @@ pub const LEASE_MILLIS: i64 = 30_000;
 /// How often an idle forwarder renews its lease, in milliseconds: three times in its length.
 const HEARTBEAT_MILLIS: i64 = LEASE_MILLIS / 3;
 
+/// How long events gather at most, in milliseconds, whatever is configured: behind a renewal comes the
+/// gathering behind a run, a wait for more, the gathering of that, and only then the next renewal.
+const LINGER_MILLIS_MAX: i64 = HEARTBEAT_MILLIS / 2;
+
 /// How long a forwarder pauses when the store fails, in milliseconds.
 const STORE_PAUSE_MILLIS: i64 = 1_000;
 
@@ -151,8 +155,10 @@ impl Forwarder {
                         // A run that ends otherwise has panicked: a fault of ours, and the log
                         // still has what it carried.
                         let carried = carried.map_err(|_| StoreError::Panicked)?;
+                        let is_of_log = carried.upto.is_some();
                         cursor = self.settle(&carrier, cursor, carried, &mut window).await?;
-                        if window.runs.is_empty() && !window.is_behind {
+                        // What is due again has waited, and more of it may be due.
+                        if is_of_log && window.runs.is_empty() && !window.is_behind {
                             self.linger(stop).await;
                         }
                     }
@@ -222,7 +228,7 @@ impl Forwarder {
     async fn linger(&self, stop: &mut Stop) {
         let wait = i64::try_from(self.sending.batch_wait_ms).unwrap_or(0);
         tokio::select! {
-            () = self.clock.sleep_millis(wait.min(HEARTBEAT_MILLIS)) => {}
+            () = self.clock.sleep_millis(wait.min(LINGER_MILLIS_MAX)) => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }

@@ -163,12 +163,12 @@ impl StoreError {
     /// The same, said of a start. Our statements fit our schema; if one of them does not any more, a
     /// name in the file has changed.
     fn at_start(self) -> Self {
-        match self {
-            Self::Database(error) if matches!(*error, rusqlite::Error::SqlInputError { .. }) => {
-                Self::Damaged(error)
-            }
-            other => other,
+        if let Self::Database(error) = &self
+            && matches!(**error, rusqlite::Error::SqlInputError { .. })
+        {
+            return Self::Damaged(Arc::clone(error) as _);
         }
+        self
     }
 }
 

@@ -35,8 +35,8 @@ use super::{Api, answer, faurya};
 const PORTION_BYTES: usize = 16 * 1024;
 
 /// Portions of captures that are worked on at once, at most. A disk that takes 20,000 captures a
-/// second works off as many in 50 ms. Reading a body takes up to eight times its size: 128 MiB at
-/// the worst, half of the smallest machine that is meant.
+/// second works off as many in 50 ms. Reading a body takes up to eight times its size: 128 MiB, half of
+/// the smallest machine that is meant. A body made of nothing but tiny objects takes thirty times.
 pub const CAPTURES_MAX: usize = 1_024;
 
 /// What a capture counts at most: a batch is one transaction, however many payments it has, and must

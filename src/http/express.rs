@@ -73,7 +73,10 @@ async fn capture(gate: &Gate, request: Request<Weighed<Incoming>>) -> Response {
         Err(response) => return response,
     };
     match whole(body).await {
-        Ok(body) => linkrunner::capture_payment(State(gate.api.clone()), caller, Ok(body)).await,
+        // In a box: hyper keeps the place of a whole answer for as long as a connection is open.
+        Ok(body) => {
+            Box::pin(linkrunner::capture_payment(State(gate.api.clone()), caller, Ok(body))).await
+        }
         Err(_) => answer::cut_off(),
     }
 }

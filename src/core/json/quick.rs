@@ -17,13 +17,17 @@ use super::{DEPTH_MAX, Json, repeated};
 /// Room for the fields of an object where the first is read: hardly a line of an order has more.
 const FIELDS: usize = 8;
 
+/// Objects that get such room. A body of a hundred thousand objects with one field each must not take
+/// twice the memory for it.
+const ROOMY: usize = 1_000;
+
 /// Up to here the keys of an object are compared one by one while they are read, beyond it at its end.
 const FEW: usize = 24;
 
 /// The value, if the bytes are exactly one that is read.
 pub(super) fn read(bytes: &[u8]) -> Option<Json<'_>> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let mut reader = Reader { text, bytes, at: 0 };
+    let mut reader = Reader { text, bytes, at: 0, roomy: ROOMY };
     let mut value = Json::Null;
     reader.value(DEPTH_MAX, &mut value)?;
     reader.peek().is_none().then_some(value)
@@ -33,6 +37,8 @@ struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// How many more objects get room.
+    roomy: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -102,7 +108,9 @@ impl<'a> Reader<'a> {
             self.at += 1;
             return Some(Vec::new());
         }
-        let mut fields: Vec<(Cow<'a, str>, Json<'a>)> = Vec::with_capacity(FIELDS);
+        let room = if self.roomy > 0 { FIELDS } else { 0 };
+        self.roomy = self.roomy.saturating_sub(1);
+        let mut fields: Vec<(Cow<'a, str>, Json<'a>)> = Vec::with_capacity(room);
         let mut seen = 0_u64;
         loop {
             if self.next()? != b'"' {
@@ -301,88 +309,102 @@ mod tests {
     }
 
     #[test]
+    fn many_small_objects_get_no_room_that_they_do_not_need() {
+        let many = format!("[{}{{}}]", "{\"a\":1},".repeat(2 * ROOMY));
+        let Some(Json::Array(items)) = read(many.as_bytes()) else { panic!("an array") };
+        let room = |item: &Json<'_>| {
+            let Json::Object(fields) = item else { panic!("an object") };
+            fields.capacity()
+        };
+        assert_eq!(room(&items[0]), FIELDS);
+        assert!(room(&items[ROOMY]) < FIELDS);
+    }
+
+    const EDGES: &[&str] = &[
+        "",
+        " ",
+        "{}",
+        "[]",
+        " { } ",
+        "[1,]",
+        "[,1]",
+        "{,}",
+        "{\"a\":1,}",
+        "{\"a\"}",
+        "{\"a\" : 1 }",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\":1,\"a\":2}",
+        "{\"a\":{\"b\":1,\"b\":2}}",
+        "{1:2}",
+        "[1 2]",
+        "{} {}",
+        "nul",
+        "null",
+        "nullx",
+        "true",
+        "false",
+        "falsey",
+        "\u{feff}{}",
+        "\u{a0}1",
+        "\x0c1",
+        "\x0b1",
+        "0",
+        "-0",
+        "00",
+        "01",
+        "-",
+        "-a",
+        "1.",
+        "1.5",
+        ".5",
+        "1.e5",
+        "1e",
+        "1e5",
+        "1E+5",
+        "1e-05",
+        "1e+",
+        "1.5E",
+        "0.0e0",
+        "-0.10",
+        "+1",
+        "1e5.5",
+        "0x1",
+        "9007199254740993",
+        "1e400",
+        "NaN",
+        "Infinity",
+        "\"",
+        "\"a",
+        "\"a\"b",
+        "\"\\",
+        "\"\\\"",
+        "\"\\\"\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u123g\"",
+        "\"\\u+123\"",
+        "\"\\u0000\"",
+        "\"\\uD834\\uDD1E\"",
+        "\"\\ud800\"",
+        "\"\\udc00\"",
+        "\"\\ud800\\ud800\"",
+        "\"\\ud800x\"",
+        "\"\\ud800\\n\"",
+        "\"\\uD83D\\uDE00 \\u00e9 \\/\\b\\f\\n\\r\\t\"",
+        "\"\u{7f}\u{80}é정😀\"",
+        "\"tab\there\"",
+        "\"a\nb\"",
+        "\"\\ud800\\u\"",
+        "\"\\ud83d\\u00zz\"",
+        "'a'",
+        "{\"\":0,\"\":1}",
+        "{\"a\":0,\"\\u0061\":1}",
+        "// x\n1",
+    ];
+
+    #[test]
     fn the_edges_of_the_language_are_those_of_hifijson() {
-        for text in [
-            "",
-            " ",
-            "{}",
-            "[]",
-            " { } ",
-            "[1,]",
-            "[,1]",
-            "{,}",
-            "{\"a\":1,}",
-            "{\"a\"}",
-            "{\"a\" : 1 }",
-            "{\"a\":1 \"b\":2}",
-            "{\"a\":1,\"a\":2}",
-            "{\"a\":{\"b\":1,\"b\":2}}",
-            "{1:2}",
-            "[1 2]",
-            "{} {}",
-            "nul",
-            "null",
-            "nullx",
-            "true",
-            "false",
-            "falsey",
-            "\u{feff}{}",
-            "\u{a0}1",
-            "\x0c1",
-            "\x0b1",
-            "0",
-            "-0",
-            "00",
-            "01",
-            "-",
-            "-a",
-            "1.",
-            "1.5",
-            ".5",
-            "1.e5",
-            "1e",
-            "1e5",
-            "1E+5",
-            "1e-05",
-            "1e+",
-            "1.5E",
-            "0.0e0",
-            "-0.10",
-            "+1",
-            "1e5.5",
-            "0x1",
-            "9007199254740993",
-            "1e400",
-            "NaN",
-            "Infinity",
-            "\"",
-            "\"a",
-            "\"a\"b",
-            "\"\\",
-            "\"\\\"",
-            "\"\\\"\"",
-            "\"\\x\"",
-            "\"\\u12\"",
-            "\"\\u123g\"",
-            "\"\\u+123\"",
-            "\"\\u0000\"",
-            "\"\\uD834\\uDD1E\"",
-            "\"\\ud800\"",
-            "\"\\udc00\"",
-            "\"\\ud800\\ud800\"",
-            "\"\\ud800x\"",
-            "\"\\ud800\\n\"",
-            "\"\\uD83D\\uDE00 \\u00e9 \\/\\b\\f\\n\\r\\t\"",
-            "\"\u{7f}\u{80}é정😀\"",
-            "\"tab\there\"",
-            "\"a\nb\"",
-            "\"\\ud800\\u\"",
-            "\"\\ud83d\\u00zz\"",
-            "'a'",
-            "{\"\":0,\"\":1}",
-            "{\"a\":0,\"\\u0061\":1}",
-            "// x\n1",
-        ] {
+        for text in EDGES {
             agree(text.as_bytes());
         }
         for byte in 0..=u8::MAX {
