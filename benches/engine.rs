@@ -147,7 +147,7 @@ fn body_of_1000_events(bencher: Bencher<'_, '_>) {
     let desk = Desk::new(SHAPE);
     let frozen = |(seq, body): (i64, &Vec<u8>)| {
         let event = desk.decide(&read(body)).events.remove(0);
-        Delivery { seq, expires_at: event.expires_at, body: event.body, tries: 0 }
+        Delivery { seq, expires_at: event.expires_at, body: event.body.into(), tries: 0 }
     };
     let deliveries: Vec<Delivery> = (0..1_000).zip(&desk.bodies).map(frozen).collect();
     let bytes = batch::join(&deliveries, None).len();
@@ -188,7 +188,7 @@ impl Books {
             let payment = read(body);
             let decision = self.desk.decide(&payment);
             let dataset = self.dataset;
-            let delivery = |event: FrozenEvent| (dataset, event.expires_at, event.body);
+            let delivery = |event: FrozenEvent| (dataset, event.expires_at, event.body.into());
             let id = stock::digits(0, self.next);
             let id = String::from_utf8_lossy(&id);
             entries.push(Entry::Record(NewPayment {

@@ -27,7 +27,7 @@ pub use live::{InForce, LiveMapping, RefusedFile};
 pub use matching::CatalogReport;
 pub use project::Project;
 
-use answer::answered;
+use answer::{Told, answered};
 use client::Origin;
 use matching::{Matching, looked_up};
 use project::Ruled;
@@ -154,9 +154,11 @@ impl Intake {
             let entered = self.enter(project, &readable, now).await?;
             has_entered.store(true, Ordering::Relaxed);
             let mut again = Vec::new();
-            for ((place, payment, findings), (entered, json)) in readable.into_iter().zip(entered) {
+            for ((place, payment, findings), (entered, decision)) in
+                readable.into_iter().zip(entered)
+            {
                 self.clock.pass("tell", payment.user_id.as_str());
-                match answered(&payment, &json, &entered) {
+                match answered(&payment, decision, &entered) {
                     Some(captured) => answers[place] = Some(Ok(captured)),
                     None => again.push((place, payment, findings)),
                 }
@@ -235,7 +237,7 @@ impl Intake {
         project: &Ruled<'_>,
         payments: &[(usize, Payment<'_>, Findings)],
         now: Timestamp,
-    ) -> Result<Vec<(Entered, String)>, StoreError> {
+    ) -> Result<Vec<(Entered, Decision)>, StoreError> {
         let ids = payments.iter().map(|(_, payment, _)| payment.user_id.as_str().to_owned());
         let users = self.users(project.project, ids.collect()).await?;
         let mut entries = Vec::with_capacity(payments.len());
@@ -247,10 +249,9 @@ impl Intake {
             // What was found while reading belongs to the record: a story should have it too.
             decision.findings.extend(findings.clone());
             lookups.push(looked_up(&mut decision));
-            let json = answer::decision_json(&decision);
             let held = decision.verdict == Verdict::Hold;
-            let new = self.new_payment(project, payment, (decision, json.clone()));
-            decisions.push(json);
+            let new = self.new_payment(project, payment, &mut decision);
+            decisions.push(decision);
             entries.push(if held {
                 Entry::Hold(new, now.plus_millis(project.project.hold_millis))
             } else {
@@ -289,15 +290,15 @@ impl Intake {
             return Ok(None);
         }
         let lookup = looked_up(&mut decision);
+        let new = self.new_payment(project, &payment, &mut decision);
         // What was found while the payment was read belongs to its record.
-        let json = answer::with_findings(&answer::decision_json(&decision), &held.decision);
-        let new = self.new_payment(project, &payment, (decision, json.clone()));
-        let new = NewPayment { source: held.source, ..new };
+        let json = answer::with_findings(&new.decision, &held.decision);
+        let new = NewPayment { source: held.source, decision: json.clone(), ..new };
         let entered = self.store.release(held.id, new).await?;
         if let (Some(lookup), Some(Entered::New)) = (&lookup, &entered) {
             self.matching.note(project.project, lookup);
         }
-        Ok(entered.and_then(|entered| answered(&payment, &json, &entered)))
+        Ok(entered.and_then(|entered| answered(&payment, Told::Stored(json), &entered)))
     }
 
     /// What is known of users. Where everybody counts, an unknown user is one without fields.
@@ -318,11 +319,13 @@ impl Intake {
         })
     }
 
+    /// What goes into the books. The bytes of the events go with it; the rest of the decision stays
+    /// for the answer.
     fn new_payment(
         &self,
         project: &Ruled<'_>,
         payment: &Payment<'_>,
-        (decision, json): (Decision, String),
+        decision: &mut Decision,
     ) -> NewPayment {
         NewPayment {
             project: project.project.key,
@@ -332,18 +335,20 @@ impl Intake {
             user_id: payment.user_id.as_str().to_owned(),
             received_at: payment.received_at,
             capture: payment.to_stored(),
-            decision: json,
+            decision: decision.to_json(),
             deliveries: self.deliveries(decision),
         }
     }
 
-    /// The deliveries of a decision: dataset, the latest moment at which Meta takes it, bytes.
-    fn deliveries(&self, decision: Decision) -> Vec<(DatasetKey, Timestamp, String)> {
+    /// The deliveries of a decision: dataset, the latest moment at which Meta takes it, bytes, which
+    /// are taken out of it.
+    fn deliveries(&self, decision: &mut Decision) -> Vec<(DatasetKey, Timestamp, Arc<str>)> {
         // Every dataset of a mapping is configured (M409), so none is passed over here.
-        let delivery = |event: FrozenEvent| {
-            Some((*self.datasets.get(&event.dataset)?, event.expires_at, event.body))
+        let delivery = |event: &mut FrozenEvent| {
+            let body = std::mem::take(&mut event.body);
+            Some((*self.datasets.get(&event.dataset)?, event.expires_at, body.into()))
         };
-        decision.events.into_iter().filter_map(delivery).collect()
+        decision.events.iter_mut().filter_map(delivery).collect()
     }
 }
 

@@ -23,6 +23,7 @@ mod listing;
 mod lock;
 mod months;
 mod payments;
+mod recent;
 mod removal;
 mod replay;
 mod retention;
@@ -75,7 +76,7 @@ use crate::core::user::User;
 use health::Health;
 use known_users::KnownUsers;
 use room::Room;
-use writer::{Kind, Writer};
+use writer::{DatabaseFile, Kind, Writer};
 
 /// Most readers at once. Two cores are busy with two; the rest waits for the disk.
 const READERS_MAX: usize = 4;
@@ -217,6 +218,8 @@ struct Shared {
     bells: Arc<Bells>,
     /// Held as long as the store is open.
     lock: Mutex<Option<lock::Lock>>,
+    /// Closed behind all connections, which stand above.
+    _file: Arc<DatabaseFile>,
 }
 
 /// One bell a dataset: whoever forwards to it waits for it to ring.
@@ -243,6 +246,7 @@ impl Store {
 
     fn opened(path: &Path) -> Result<Self, StoreError> {
         let lock = lock::Lock::take(path)?;
+        let file = Arc::new(DatabaseFile::open(path)?);
         let mut connection = schema::connect(path)?;
         schema::migrate(&mut connection)?;
         keys::fill(&connection)?;
@@ -252,7 +256,7 @@ impl Store {
         let bells = Arc::new(Bells::default());
         let health = Arc::new(Health::of(path));
         let disk = (Arc::clone(&health), Room::beside(path));
-        let writer = Writer::start(connection, disk, Arc::clone(&bells))?;
+        let writer = Writer::start((connection, Arc::clone(&file)), disk, Arc::clone(&bells))?;
         let readers = Mutex::new(Vec::new());
         let path = path.to_owned();
         let known_users = KnownUsers::default();
@@ -271,6 +275,7 @@ impl Store {
             known_users,
             bells,
             lock,
+            _file: file,
         };
         Ok(Self { shared: Arc::new(shared) })
     }

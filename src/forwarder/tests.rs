@@ -63,7 +63,7 @@ async fn record(forwarder: &Forwarder, id: &str) {
         received_at: now,
         capture: "{}".to_owned(),
         decision: "{}".to_owned(),
-        deliveries: vec![(forwarder.key, now, "{}".to_owned())],
+        deliveries: vec![(forwarder.key, now, "{}".into())],
     };
     forwarder.store.enter(vec![Entry::Record(payment)]).await.expect("recorded");
 }
@@ -71,9 +71,13 @@ async fn record(forwarder: &Forwarder, id: &str) {
 #[tokio::test]
 async fn a_dataset_that_stands_reads_what_waits_behind_it_once() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(&folder.path().join("books.db")).expect("a store");
+    let path = folder.path().join("books.db");
+    let store = Store::open(&path).expect("a store");
+    record(&forwarder(&store).await, "one").await;
+    store.close().await;
+    // What was recorded before a start is read from the file.
+    let store = Store::open(&path).expect("a store");
     let forwarder = forwarder(&store).await;
-    record(&forwarder, "one").await;
     // A run that Meta does not take, and one that was due again among those under way.
     let stands = tokio::spawn(std::future::pending());
     let mut window = Window {

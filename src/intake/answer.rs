@@ -1,14 +1,16 @@
 //! What is answered: the `data` of the contract, for a capture, a signup and a removal.
 //!
 //! The same shape whether the payment is new, repeated or held: what is in the books, what will
-//! happen to it, why, and everything there is to say. The decision is written as JSON once, for
-//! the store; answers are cut from that text, so a repetition shows the first record word for word.
+//! happen to it, why, and everything there is to say. A repetition shows the first record word for
+//! word: its answer is cut from the text that the store keeps of the decision.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::core::check::Weights;
-use crate::core::decide::{Decision, Verdict};
+use crate::core::decide::{Decision, EventSummary, Reason, Verdict};
 use crate::core::finding::{Code, Finding, Findings};
 use crate::core::json;
 use crate::core::money::Amount;
@@ -24,37 +26,62 @@ pub struct Captured {
     /// Whether it was there already.
     pub duplicate: bool,
     subject: Subject,
-    /// The decision as the store keeps it.
-    decision: String,
-    /// Whether that was written just now: one that the books gave back may be damaged, and is read
-    /// as a whole before anything of it is believed.
-    is_fresh: bool,
+    told: Told,
     /// What there is to say besides.
     besides: Findings,
+}
+
+/// The decision that an answer tells.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// It was taken just now. The bytes of its events have gone into the books.
+    Fresh(Box<Decision>),
+    /// The text that the books have of it.
+    Stored(String),
+}
+
+impl From<Decision> for Told {
+    fn from(decision: Decision) -> Self {
+        Self::Fresh(Box::new(decision))
+    }
 }
 
 impl Serialize for Captured {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap as _;
-        let decision = StoredDecision::read(&self.decision);
         let mut map = serializer.serialize_map(Some(9))?;
         map.serialize_entry("recorded", &self.recorded)?;
         map.serialize_entry("duplicate", &self.duplicate)?;
         map.serialize_entry(self.subject.key(), &self.subject)?;
-        map.serialize_entry("verdict", decision.verdict)?;
-        map.serialize_entry("events", decision.events)?;
-        map.serialize_entry("reason", &decision.reason)?;
-        map.serialize_entry("because", &decision.because)?;
-        map.serialize_entry("mapping", decision.mapping)?;
-        map.serialize_entry("findings", &Said(&decision.findings, &self.besides))?;
+        match &self.told {
+            Told::Fresh(decision) => {
+                map.serialize_entry("verdict", &decision.verdict)?;
+                let events: Vec<_> = decision.events.iter().map(EventSummary::of).collect();
+                map.serialize_entry("events", &events)?;
+                map.serialize_entry("reason", &decision.reason)?;
+                map.serialize_entry("because", &decision.because)?;
+                map.serialize_entry("mapping", &decision.mapping)?;
+                let findings: Vec<&Finding> = decision.findings.shown().collect();
+                map.serialize_entry("findings", &Said(&findings, &self.besides))?;
+            }
+            Told::Stored(text) => {
+                let decision = StoredDecision::read(text);
+                map.serialize_entry("verdict", decision.verdict)?;
+                map.serialize_entry("events", decision.events)?;
+                map.serialize_entry("reason", &decision.reason)?;
+                map.serialize_entry("because", &decision.because)?;
+                map.serialize_entry("mapping", decision.mapping)?;
+                map.serialize_entry("findings", &Said(&decision.findings, &self.besides))?;
+            }
+        }
         map.end()
     }
 }
 
 /// Findings of a record, and what was found since.
-struct Said<'s>(&'s [&'s RawValue], &'s Findings);
+struct Said<'s, F>(&'s [F], &'s Findings);
 
-impl Serialize for Said<'_> {
+impl<F: Serialize> Serialize for Said<'_, F> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeSeq as _;
         let mut list = serializer.serialize_seq(None)?;
@@ -65,7 +92,7 @@ impl Serialize for Said<'_> {
 }
 
 /// What was captured, as it stands in the books.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 enum Subject {
     Payment {
@@ -74,7 +101,7 @@ enum Subject {
         status: &'static str,
         user_id: String,
         amount: Option<Amount>,
-        currency: Option<Box<RawValue>>,
+        currency: Option<Cow<'static, str>>,
     },
     Event {
         event_name: String,
@@ -91,7 +118,7 @@ impl Subject {
         }
     }
 
-    fn of(payment: &Payment<'_>, currency: Option<Box<RawValue>>) -> Self {
+    fn of(payment: &Payment<'_>, currency: Option<Cow<'static, str>>) -> Self {
         let id = payment.payment_id.as_ref().map(|id| id.as_str().to_owned());
         let user_id = payment.user_id.as_str().to_owned();
         match &payment.occasion {
@@ -117,7 +144,7 @@ struct StoredDecision<'d> {
     verdict: &'d RawValue,
     reason: Option<&'d RawValue>,
     because: Option<&'d RawValue>,
-    currency: Option<&'d RawValue>,
+    currency: Option<Cow<'d, str>>,
     events: &'d RawValue,
     findings: Vec<&'d RawValue>,
     mapping: &'d RawValue,
@@ -159,26 +186,32 @@ impl Captured {
     /// What becomes of it, as one word.
     #[must_use]
     pub fn verdict(&self) -> &str {
-        let known = verdict_of(&self.decision).filter(|_| self.is_fresh);
-        known
-            .unwrap_or_else(|| StoredDecision::read(&self.decision).verdict.get().trim_matches('"'))
+        match &self.told {
+            Told::Fresh(decision) => decision.verdict.as_str(),
+            Told::Stored(text) => StoredDecision::read(text).verdict.get().trim_matches('"'),
+        }
     }
 
     /// Why it is not sent, as one word, where there is one.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
-        let reason = StoredDecision::read(&self.decision).reason?.get().trim_matches('"');
-        (reason != "null").then_some(reason)
+        match &self.told {
+            Told::Fresh(decision) => decision.reason.map(Reason::as_str),
+            Told::Stored(text) => {
+                let reason = StoredDecision::read(text).reason?.get().trim_matches('"');
+                (reason != "null").then_some(reason)
+            }
+        }
     }
 
     /// The answer for a payment that was recorded just now.
-    pub(super) fn recorded(payment: &Payment<'_>, decision: &str) -> Self {
-        Self::of(payment, decision, true, true)
+    pub(super) fn recorded(payment: &Payment<'_>, told: Told) -> Self {
+        Self::of(payment, told, true)
     }
 
     /// The answer for a payment that waits for its user.
-    pub(super) fn held(payment: &Payment<'_>, decision: &str) -> Self {
-        Self::of(payment, decision, false, true)
+    pub(super) fn held(payment: &Payment<'_>, told: Told) -> Self {
+        Self::of(payment, told, false)
     }
 
     /// The same, where a payment of another user waits under the same key.
@@ -208,9 +241,11 @@ impl Captured {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         let is_new = self.recorded && !self.duplicate && self.besides.is_empty();
-        is_new
-            && self.verdict() == Verdict::Forward.as_str()
-            && StoredDecision::read(&self.decision).findings.is_empty()
+        let is_silent = || match &self.told {
+            Told::Fresh(decision) => decision.findings.is_empty(),
+            Told::Stored(text) => StoredDecision::read(text).findings.is_empty(),
+        };
+        is_new && self.verdict() == Verdict::Forward.as_str() && is_silent()
     }
 
     fn first(payment: &Payment<'_>, first: &StoredPayment, recorded: bool) -> Self {
@@ -219,25 +254,36 @@ impl Captured {
         let stored = body
             .and_then(|body| payment::read_as(CaptureKind::Either, body, first.received_at).value);
         let payment = stored.as_ref().unwrap_or(payment);
-        let mut answer = Self::of(payment, &first.decision, recorded, false);
+        let mut answer = Self::of(payment, Told::Stored(first.decision.clone()), recorded);
         answer.besides = ignored;
         answer
     }
 
-    fn of(payment: &Payment<'_>, decision: &str, recorded: bool, is_fresh: bool) -> Self {
-        let currency = match currency_of(decision).filter(|_| is_fresh) {
-            Some("null") => None,
-            Some(code) => RawValue::from_string(code.to_owned()).ok(),
-            None => StoredDecision::read(decision).currency.map(RawValue::to_owned),
+    fn of(payment: &Payment<'_>, told: Told, recorded: bool) -> Self {
+        let currency = match &told {
+            Told::Fresh(decision) => decision.currency.map(|currency| currency.code().into()),
+            Told::Stored(text) => {
+                let currency = StoredDecision::read(text).currency;
+                currency.map(|currency| Cow::Owned(currency.into_owned()))
+            }
         };
-        Self {
-            recorded,
-            duplicate: false,
-            subject: Subject::of(payment, currency),
-            decision: decision.to_owned(),
-            is_fresh,
-            besides: Findings::default(),
-        }
+        let subject = Subject::of(payment, currency);
+        let answer =
+            Self { recorded, duplicate: false, subject, told, besides: Findings::default() };
+        debug_assert!(answer.is_as_stored(), "a repetition will show another decision");
+        answer
+    }
+
+    /// Whether the text in the books would tell the same.
+    fn is_as_stored(&self) -> bool {
+        let Told::Fresh(decision) = &self.told else { return true };
+        let stored = Self {
+            subject: self.subject.clone(),
+            told: Told::Stored(decision.to_json()),
+            besides: self.besides.clone(),
+            ..*self
+        };
+        serde_json::to_string(&stored).ok() == serde_json::to_string(self).ok()
     }
 }
 
@@ -260,35 +306,20 @@ impl<'d> StoredDecision<'d> {
 const UNREADABLE: &str = r#""the stored decision cannot be read""#;
 
 /// The answer, unless the payment must be decided again.
-pub(super) fn answered(payment: &Payment<'_>, json: &str, entered: &Entered) -> Option<Captured> {
+pub(super) fn answered(
+    payment: &Payment<'_>,
+    told: impl Into<Told>,
+    entered: &Entered,
+) -> Option<Captured> {
     match entered {
-        Entered::New => Some(Captured::recorded(payment, json)),
-        Entered::Waiting => Some(Captured::held(payment, json)),
-        Entered::WaitsBeside => Some(Captured::held(payment, json).beside_another()),
+        Entered::New => Some(Captured::recorded(payment, told.into())),
+        Entered::Waiting => Some(Captured::held(payment, told.into())),
+        Entered::WaitsBeside => Some(Captured::held(payment, told.into()).beside_another()),
         Entered::WaitsAlready(first) => Some(Captured::still_held(payment, first)),
         Entered::Duplicate(first) => Some(Captured::repeated(payment, first)),
         // Only a webhook's payment can be one that was taken back, and it is not answered here.
         Entered::UserIsKnown | Entered::TakenBack => None,
     }
-}
-
-/// The decision as the store keeps it.
-pub(super) fn decision_json(decision: &Decision) -> String {
-    decision.to_json()
-}
-
-/// How the decision begins of a payment that is sent: its currency follows.
-const SENT: &str = r#"{"verdict":"forward","reason":null,"because":null,"currency":"#;
-
-/// The verdict at the beginning of a decision, without reading the rest.
-fn verdict_of(decision: &str) -> Option<&str> {
-    let (verdict, _) = decision.strip_prefix(r#"{"verdict":""#)?.split_once('"')?;
-    Verdict::read(verdict).map(Verdict::as_str)
-}
-
-/// The currency of a decision to send, without reading the rest.
-fn currency_of(decision: &str) -> Option<&str> {
-    decision.strip_prefix(SENT)?.split_once(',').map(|(currency, _)| currency)
 }
 
 /// A decision as the store keeps it, with the findings of an earlier one before its own.

@@ -8,9 +8,7 @@
 use std::sync::Arc;
 
 use super::matching::looked_up;
-use super::{
-    Captured, Intake, Project, Refused, Ruled, answer, answered, decided, parse, read, record_id,
-};
+use super::{Captured, Intake, Project, Refused, Ruled, answered, decided, parse, read, record_id};
 use crate::core::finding::Findings;
 use crate::core::payment::faurya::{self, Deletion};
 use crate::core::payment::{CaptureKind, UserId};
@@ -220,14 +218,13 @@ impl Intake {
         let mut decision = decided(project, &payment, Some(user), now);
         decision.findings.extend(findings);
         let lookup = looked_up(&mut decision);
-        let json = answer::decision_json(&decision);
-        let new = self.new_payment(project, &payment, (decision, json.clone()));
+        let new = self.new_payment(project, &payment, &mut decision);
         let limit = project.project.site.max_payments_per_month;
         let Some(entered) = self.store.record_within(new, limit).await? else { return Ok(None) };
         if let (Some(lookup), Entered::New) = (&lookup, &entered) {
             self.matching.note(project.project, lookup);
         }
-        let captured = answered(&payment, &json, &entered);
+        let captured = answered(&payment, decision, &entered);
         Ok(captured.map(|captured| (entered, captured)))
     }
 }

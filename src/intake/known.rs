@@ -5,7 +5,7 @@
 //! user, with the signup that makes the user known, in the same transaction.
 
 use super::client::reserved_id;
-use super::{Captured, Intake, Project, Refused, Ruled, SignedUp, answer, answered, decided};
+use super::{Captured, Intake, Project, Refused, Ruled, SignedUp, answered, decided};
 use super::{parse, read};
 use crate::core::json;
 use crate::core::payment::CaptureKind;
@@ -34,10 +34,9 @@ impl Intake {
         let first = event.as_ref().map(|(event, findings)| {
             let mut decision = decided(project, event, Some(&signup.user), now);
             decision.findings.extend(findings.clone());
-            let json = answer::decision_json(&decision);
-            self.new_payment(project, event, (decision, json))
+            (self.new_payment(project, event, &mut decision), decision)
         });
-        let json = first.as_ref().map(|first| first.decision.clone()).unwrap_or_default();
+        let (first, decision) = first.unzip();
         let new = NewSignup {
             project: project.project.key,
             user_id: user_id.clone(),
@@ -46,8 +45,9 @@ impl Intake {
             first,
         };
         let (first, released) = self.admit(project, new, now).await?;
-        let signup = event.zip(first);
-        let signup = signup.and_then(|((event, _), first)| answered(&event, &json, &first));
+        let signup = event.zip(decision).zip(first);
+        let signup =
+            signup.and_then(|(((event, _), decision), first)| answered(&event, decision, &first));
         Ok(SignedUp { user_id, signup, released, findings: reading.findings })
     }
 

@@ -172,8 +172,8 @@ impl Intake {
             return Ok(Some((replayed, None)));
         }
         let lookup = looked_up(&mut decision);
-        let json = answer::with_reading(&answer::decision_json(&decision), &unsent.decision);
-        let deliveries = self.deliveries(decision);
+        let json = answer::with_reading(&decision.to_json(), &unsent.decision);
+        let deliveries = self.deliveries(&mut decision);
         let UnsentPayment { seq, decision: former, .. } = unsent;
         let change = DecidedAnew { seq, former, decision: json, deliveries };
         Ok(Some((replayed, Some((change, lookup)))))

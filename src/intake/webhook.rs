@@ -77,9 +77,9 @@ impl Intake {
             let [(_, payment, _)] = &readable;
             match entered.into_iter().next() {
                 Some((Entered::TakenBack, _)) => return Ok(Heard::TakenBackBefore),
-                Some((entered, json)) => {
+                Some((entered, decision)) => {
                     // Twice at most: a user who becomes known between the look and the hold stays known.
-                    if let Some(captured) = answered(payment, &json, &entered) {
+                    if let Some(captured) = answered(payment, decision, &entered) {
                         return Ok(Heard::Captured(Box::new(captured)));
                     }
                 }

@@ -39,6 +39,21 @@ pub struct LogRun {
     pub newest: i64,
 }
 
+impl LogRun {
+    /// Whether the run takes the next delivery, of all of which it knows the bytes; if not, it is full.
+    pub(super) fn takes(
+        &mut self,
+        next: &Delivery,
+        bytes: &mut usize,
+        limits: BatchLimits,
+    ) -> bool {
+        *bytes += next.body.len() + 1;
+        self.is_full = self.deliveries.len() == limits.events
+            || *bytes > limits.bytes && !self.deliveries.is_empty();
+        !self.is_full
+    }
+}
+
 /// Everything that changes when a run of deliveries is finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
@@ -103,7 +118,10 @@ impl Store {
         after: i64,
         limits: BatchLimits,
     ) -> Result<LogRun, StoreError> {
-        self.read(move |connection| log(connection, dataset, after, limits)).await
+        match self.shared.writer.tail().run(dataset, after, limits) {
+            Some(run) => Ok(run),
+            None => self.read(move |connection| log(connection, dataset, after, limits)).await,
+        }
     }
 
     /// Reads what left the order and is due, in the order in which it became due. Nothing is due
@@ -248,10 +266,7 @@ pub(super) fn log(
     let mut rows = statement.query(params![dataset.0, after])?;
     while let Some(row) = rows.next()? {
         let next = delivery(row)?;
-        bytes += next.body.len() + 1;
-        run.is_full = run.deliveries.len() == limits.events
-            || bytes > limits.bytes && !run.deliveries.is_empty();
-        if run.is_full {
+        if !run.takes(&next, &mut bytes, limits) {
             break;
         }
         run.deliveries.push(next);

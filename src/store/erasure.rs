@@ -8,6 +8,8 @@
 //! jobs of the writer, behind the deliveries and not among them: a settlement stays as fast as it is.
 //! A user keeps what was brought last for as long as the books are kept.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::writer::Books;
@@ -128,8 +130,8 @@ pub(super) fn note(
     (seq, now): (i64, Timestamp),
     payment: &NewPayment,
 ) -> Result<(), StoreError> {
-    let bodies = payment.deliveries.iter().map(|(.., body)| body);
-    if !std::iter::once(&payment.capture).chain(bodies).any(|text| carries(text)) {
+    let bodies = payment.deliveries.iter().map(|(.., body)| &**body);
+    if !std::iter::once(&*payment.capture).chain(bodies).any(carries) {
         return Ok(());
     }
     let wait = if payment.deliveries.is_empty() { AGE_MAX_MILLIS } else { FIRST_LOOK_MILLIS };
@@ -140,7 +142,7 @@ pub(super) fn note(
 pub(super) fn note_anew(
     connection: &Connection,
     (seq, now): (i64, Timestamp),
-    deliveries: &[(DatasetKey, Timestamp, String)],
+    deliveries: &[(DatasetKey, Timestamp, Arc<str>)],
 ) -> Result<(), StoreError> {
     if !deliveries.iter().any(|(.., body)| carries(body)) {
         return Ok(());

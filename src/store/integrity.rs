@@ -51,8 +51,8 @@ pub(super) fn checksum((seq, dataset): (i64, i64), body: &[u8]) -> u32 {
 }
 
 /// The text of a stored event.
-pub(super) fn text(seq: i64, bytes: &[u8]) -> Result<String, StoreError> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Damage::Body(seq).into())
+pub(super) fn text(seq: i64, bytes: &[u8]) -> Result<Arc<str>, StoreError> {
+    std::str::from_utf8(bytes).map(Arc::from).map_err(|_| Damage::Body(seq).into())
 }
 
 /// Compares a stored delivery with its checksum; those of former versions have none.

@@ -13,7 +13,7 @@
 use std::path::Path;
 
 use hashbrown::HashTable;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 use sha2::{Digest as _, Sha256};
 
 use super::writer::Books;
@@ -149,11 +149,11 @@ impl Keys {
         found
     }
 
-    /// Notes a payment on its way into the books, there and here. If it does not get there, what
-    /// stays here finds nothing.
+    /// Notes a payment on its way into the books, there by [`INSERT`], and here. If it does not get
+    /// there, what stays here finds nothing.
     pub(super) fn append(
         &mut self,
-        connection: &Connection,
+        insert: &mut Statement<'_>,
         seq: i64,
         (project, payment_id, user_id): (ProjectKey, Option<&str>, &str),
         source: Source,
@@ -161,7 +161,7 @@ impl Keys {
         let id = payment_id.filter(|_| source != Source::Event);
         let id = id.map(|id| self.hashing.of_id(project, id));
         let row = params![seq, id, self.hashing.of_user(project, user_id)];
-        connection.prepare_cached(INSERT)?.execute(row)?;
+        insert.execute(row)?;
         if let Some(id) = id {
             self.keep(id, seq);
         }
@@ -206,7 +206,8 @@ impl Keys {
 /// The id that has a number.
 const KEYED_ID: &str = "iif(source = 'event', NULL, payment_id)";
 
-const INSERT: &str = "INSERT INTO payment_keys (seq, id_hash, user_hash) VALUES (?1, ?2, ?3)";
+pub(super) const INSERT: &str =
+    "INSERT INTO payment_keys (seq, id_hash, user_hash) VALUES (?1, ?2, ?3)";
 
 /// The half that is kept: a whole one would make the table half as large again, and a find is
 /// looked up anyway.

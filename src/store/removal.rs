@@ -237,6 +237,7 @@ fn withhold(
         } else {
             removed.withheld += 1;
         }
+        books.state.recent.distrust();
         for erase in [
             "UPDATE deliveries SET body = '', checksum = NULL WHERE seq = ?1",
             // What a person wrote about a dead letter may be about the other person.

@@ -4,6 +4,8 @@
 //! way, is ever decided twice. What was decided before is kept for the story. Each change is one
 //! job of the writer and asks again whether the payment still stands as it was read.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, Row, params};
 
 use super::payments::append;
@@ -51,7 +53,7 @@ pub struct DecidedAnew {
     /// The new one.
     pub decision: String,
     /// Its deliveries: dataset, the latest moment at which Meta takes it, frozen bytes.
-    pub deliveries: Vec<(DatasetKey, Timestamp, String)>,
+    pub deliveries: Vec<(DatasetKey, Timestamp, Arc<str>)>,
 }
 
 impl Store {

@@ -183,7 +183,7 @@ mod tests {
             let dataset = store.dataset("storefront").await.expect("its number");
             let limits = crate::core::batch::BatchLimits { events: 10, bytes: 1_000 };
             let run = store.log(dataset, 1, limits).await.expect("the log");
-            let bodies: Vec<_> = run.deliveries.iter().map(|one| one.body.as_str()).collect();
+            let bodies: Vec<_> = run.deliveries.iter().map(|one| &*one.body).collect();
             assert_eq!(bodies, [r#"{"n":2}"#], "schema {age}");
             let now = crate::core::time::Timestamp::from_millis(5_000);
             let stories = store.stories("A".to_owned(), now).await.expect("its story");

@@ -22,6 +22,7 @@ pub(super) fn settle(books: &mut Books<'_>, settlement: &Settlement) -> Result<(
     if connection.prepare_cached(update)?.execute(row)? == 0 {
         return Err(StoreError::LeaseLost);
     }
+    books.state.recent.passed(lease.dataset, *cursor);
     for attempt in &settlement.attempts {
         write_attempt(connection, lease.dataset, attempt)?;
         for delivery in &attempt.deliveries {

@@ -106,7 +106,7 @@ mod tests {
             received_at: now,
             capture: "{}".to_owned(),
             decision: "{}".to_owned(),
-            deliveries: vec![(dataset, now, "{}".to_owned())],
+            deliveries: vec![(dataset, now, "{}".into())],
         };
         store.enter(vec![Entry::Record(payment)]).await.expect("recorded");
         let until = now.plus_millis(30_000);

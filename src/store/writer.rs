@@ -30,8 +30,11 @@ use rusqlite::hooks::Wal;
 use tokio::sync::{mpsc, oneshot};
 
 use super::health::Health;
+use super::payments::Inserts;
+use super::recent::Tail;
 use super::room::Room;
 use super::{Bells, StoreError};
+pub(super) use folding::DatabaseFile;
 use folding::{Folding, How};
 pub(super) use job::Kind;
 use job::{Job, Jobs, Pending};
@@ -75,12 +78,31 @@ pub(super) struct Books<'c> {
     pub(super) connection: &'c Connection,
     /// The counters.
     pub(super) state: &'c mut State,
+    /// What every payment runs, once one of this transaction has.
+    inserts: Option<Inserts<'c>>,
+}
+
+impl<'c> Books<'c> {
+    /// Of a connection whose transaction is open.
+    pub(super) fn new(connection: &'c Connection, state: &'c mut State) -> Self {
+        Self { connection, state, inserts: None }
+    }
+
+    /// What every payment runs, and the counters.
+    pub(super) fn inserts(&mut self) -> Result<(&mut Inserts<'c>, &mut State), StoreError> {
+        let inserts = match self.inserts.take() {
+            Some(inserts) => inserts,
+            None => Inserts::prepare(self.connection)?,
+        };
+        Ok((self.inserts.insert(inserts), self.state))
+    }
 }
 
 /// The thread, and the way to it.
 pub(super) struct Writer {
     jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    tail: Tail,
 }
 
 impl fmt::Debug for Writer {
@@ -92,14 +114,14 @@ impl fmt::Debug for Writer {
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(
-        mut connection: Connection,
+        (mut connection, file): (Connection, Arc<DatabaseFile>),
         (health, room): (Arc<Health>, Room),
         bells: Arc<Bells>,
     ) -> Result<Self, StoreError> {
         let (state, limits) = (State::read(&connection)?, LogPages::of(&connection)?);
         let syncer = Syncer::start(&connection, Arc::clone(&health), bells)?;
         let path = connection.path().map(std::path::PathBuf::from).unwrap_or_default();
-        let folding = Folding::start(&path, Arc::clone(&health))?;
+        let folding = Folding::start(&path, Arc::clone(&file), Arc::clone(&health))?;
         let (jobs, queue) = mpsc::channel(GROUP_MAX * 4);
         let log_pages = Arc::new(AtomicI32::new(0));
         let has_written = Arc::new(AtomicBool::new(true));
@@ -109,6 +131,7 @@ impl Writer {
             noted.store(true, Ordering::Relaxed);
             Ok(())
         }))?;
+        let tail = state.recent.tail();
         let office = Office {
             connection,
             state,
@@ -118,6 +141,7 @@ impl Writer {
             has_written,
             fold_at: limits.max,
             limits,
+            _file: file,
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -126,7 +150,7 @@ impl Writer {
                 path: std::path::PathBuf::from("store-writer"),
                 source: Arc::new(source),
             })?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)), tail })
     }
 
     /// Hands work over and waits until it is committed.
@@ -140,6 +164,11 @@ impl Writer {
         let job = Box::new(Pending { kind, work, result: None, reply });
         jobs.ok_or(StoreError::Closed)?.send(job).await.map_err(|_| StoreError::Closed)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// The newest deliveries that are committed.
+    pub(super) fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// Lets the thread finish what was handed over, and waits for its end.
@@ -166,6 +195,8 @@ struct Office {
     fold_at: i32,
     /// What is too long.
     limits: LogPages,
+    /// Closed behind the connection, which stands above.
+    _file: Arc<DatabaseFile>,
 }
 
 impl Office {
@@ -357,8 +388,7 @@ fn transaction(
 ) -> Result<(), StoreError> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     // A job that panics is a fault of ours: it must cost itself, not the thread that all wait for.
-    let worked =
-        catch_unwind(AssertUnwindSafe(|| work(&mut Books { connection, state: &mut *state })));
+    let worked = catch_unwind(AssertUnwindSafe(|| work(&mut Books::new(connection, &mut *state))));
     let done = worked.unwrap_or(Err(StoreError::Panicked)).and_then(|()| {
         connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())

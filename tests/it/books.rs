@@ -58,7 +58,7 @@ impl Ledger {
             received_at: now(),
             capture: "{}".to_owned(),
             decision: "{}".to_owned(),
-            deliveries: vec![(self.dataset, now(), r#"{"event":1}"#.to_owned())],
+            deliveries: vec![(self.dataset, now(), r#"{"event":1}"#.into())],
         }
     }
 
@@ -297,7 +297,7 @@ async fn a_letter_is_ended_where_it_stands_whatever_comes_between() {
     // Retried, refused, dead again; the bytes and the count of tries are as on the first day.
     assert_eq!(end(retry(), 4).await, LetterEnd::Retried);
     let due = ledger.store.due(ledger.dataset, now(), 10).await.expect("the store");
-    assert_eq!((due[0].seq, due[0].tries, due[0].body.as_str()), (4, 0, r#"{"event":1}"#));
+    assert_eq!((due[0].seq, due[0].tries, &*due[0].body), (4, 0, r#"{"event":1}"#));
     ledger.settle(bury(&[4])).await;
     assert_eq!(end(drop(), 4).await, LetterEnd::Dropped);
     let (_, story) = ledger.store.letter(4).await.expect("the store").expect("a letter");

@@ -159,7 +159,7 @@ impl Carriage {
             Outcome::Accepted { .. } | Outcome::Unanswered { .. } => None,
         };
         let request = self.parts.current().unwrap_or_default();
-        let bodies = request.iter().map(|delivery| delivery.body.as_str());
+        let bodies = request.iter().map(|delivery| &*delivery.body);
         match suspects(bodies, subcode).as_slice() {
             [] => self.parts.cut(),
             found => self.parts.suspect(found),
@@ -284,9 +284,9 @@ mod tests {
     fn the_event_that_shows_the_fault_is_set_apart_at_once() {
         let mut deliveries = run(64);
         for delivery in &mut deliveries {
-            r#"{"event_name":"Purchase","custom_data":{"value":1}}"#.clone_into(&mut delivery.body);
+            delivery.body = r#"{"event_name":"Purchase","custom_data":{"value":1}}"#.into();
         }
-        r#"{"event_name":"Purchase"}"#.clone_into(&mut deliveries[40].body);
+        deliveries[40].body = r#"{"event_name":"Purchase"}"#.into();
         let limits = BatchLimits { events: 100, bytes: 100_000 };
         let mut carriage = Carriage::new(limits, deliveries, false, at(0));
         let Outcome::Refused(refusal) = refused(Fault::Event) else { unreachable!("a refusal") };

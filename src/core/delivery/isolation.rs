@@ -198,7 +198,7 @@ mod tests {
         let delivery = |seq| Delivery {
             seq,
             expires_at: Timestamp::from_seconds(0),
-            body: String::new(),
+            body: "".into(),
             tries: 0,
         };
         (0..events).map(delivery).collect()

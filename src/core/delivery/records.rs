@@ -3,6 +3,8 @@
 //! In: what an attempt met. Out: the records that the books keep. Deliberately absent: keeping
 //! them (`store`), and any decision.
 
+use std::sync::Arc;
+
 use super::DeathReason;
 use crate::core::batch::Planned;
 use crate::core::meta::answer::Outcome;
@@ -19,7 +21,7 @@ pub struct Delivery {
     /// The latest moment at which Meta takes its event.
     pub expires_at: Timestamp,
     /// The frozen event.
-    pub body: String,
+    pub body: Arc<str>,
     /// How often it was tried since it left the order; 0 for one that never did.
     pub tries: u32,
 }

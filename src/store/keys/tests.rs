@@ -15,18 +15,19 @@ const SHOP: ProjectKey = ProjectKey(1);
 fn what_was_appended_is_found_and_what_is_forgotten_is_not() {
     let connection = database();
     let mut keys = Keys::read(&connection).expect("no keys");
+    let mut insert = connection.prepare(INSERT).expect("the statement");
     assert!(keys.of_id(SHOP, "a").is_empty());
     for (seq, id) in [(1, "a"), (2, "b"), (7, "a")] {
-        keys.append(&connection, seq, (SHOP, Some(id), "u"), Source::Sender).expect("appended");
+        keys.append(&mut insert, seq, (SHOP, Some(id), "u"), Source::Sender).expect("appended");
     }
-    keys.append(&connection, 8, (SHOP, None, "u"), Source::Sender).expect("appended without an id");
+    keys.append(&mut insert, 8, (SHOP, None, "u"), Source::Sender).expect("appended without an id");
     let mut found = keys.of_id(SHOP, "a");
     found.sort_unstable();
     assert_eq!(found, [1, 7], "an id may stand under several types");
     assert!(keys.of_id(ProjectKey(2), "a").is_empty(), "another project's id is another");
     keys.forget(keys.hashing.of_id(SHOP, "a"), 1);
     assert_eq!(keys.of_id(SHOP, "a"), [7]);
-    keys.append(&connection, 9, (SHOP, Some("b"), "u"), Source::Event).expect("an event");
+    keys.append(&mut insert, 9, (SHOP, Some("b"), "u"), Source::Event).expect("an event");
     assert_eq!(keys.of_id(SHOP, "b"), [2], "a report of an event is looked for by its index");
     let again = Keys::read(&connection).expect("the keys of the table");
     assert_eq!(again.of_id(SHOP, "b"), [2], "the table gives the same");

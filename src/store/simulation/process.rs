@@ -71,9 +71,10 @@ impl World {
 
     fn lease(&mut self, name: &str) -> Option<Held> {
         let (now, until) = (self.wall(), self.wall().plus_millis(LEASE_MILLIS));
-        let mut books = Books { connection: &self.books, state: &mut self.state };
-        let lease =
-            deliveries::take_lease(&mut books, DATASET, name, (now, until)).expect("a look")?;
+        let lease = {
+            let mut books = Books::new(&self.books, &mut self.state);
+            deliveries::take_lease(&mut books, DATASET, name, (now, until)).expect("a look")?
+        };
         self.counts.takeovers += u64::from(lease.epoch > 1);
         let left = circuits::circuit(&self.books, DATASET).expect("a look");
         let valve = Valve::new(IN_FLIGHT, left.clone(), self.moment());
@@ -147,7 +148,12 @@ impl World {
                 return Some((due, None));
             }
         }
-        let log = deliveries::log(&self.books, DATASET, held.position, LIMITS).expect("a look");
+        let read = || deliveries::log(&self.books, DATASET, held.position, LIMITS).expect("a look");
+        let recent = self.state.recent.tail().run(DATASET, held.position, LIMITS);
+        if let Some(recent) = &recent {
+            assert_eq!(*recent, read(), "memory and table give one log");
+        }
+        let log = recent.unwrap_or_else(read);
         let last = log.deliveries.last()?.seq;
         if !log.is_full && !held.window.is_empty() {
             return None;
@@ -175,8 +181,10 @@ impl World {
         let seqs: Vec<i64> = request.iter().map(|delivery| delivery.seq).collect();
         let has_place = held.valve.admit(self.now, carriage.is_repetition()) == Admission::Go;
         if has_place {
-            let mut books = Books { connection: &self.books, state: &mut self.state };
-            let removed = deliveries::claim(&mut books, DATASET, &seqs).expect("a claim");
+            let removed = {
+                let mut books = Books::new(&self.books, &mut self.state);
+                deliveries::claim(&mut books, DATASET, &seqs).expect("a claim")
+            };
             let wanted = carriage.claimed(&removed, self.wall()).to_vec();
             if wanted.is_empty() {
                 held.valve.leave();
@@ -267,8 +275,7 @@ impl World {
             ..Settlement::renewal(lease, self.wall().plus_millis(LEASE_MILLIS))
         };
         self.books.execute_batch("BEGIN").expect("a transaction");
-        let mut books = Books { connection: &self.books, state: &mut self.state };
-        let settled = settle::settle(&mut books, &settlement);
+        let settled = settle::settle(&mut Books::new(&self.books, &mut self.state), &settlement);
         let end = if settled.is_ok() { "COMMIT" } else { "ROLLBACK" };
         self.books.execute_batch(end).expect("an end");
         match settled {

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
+use super::super::payments::append;
+use super::super::recent::Recent;
 use super::super::under_way::UnderWay;
-use super::super::writer::State;
+use super::super::writer::{Books, State};
 use super::super::{schema, tallies};
 use super::process::{Process, Request};
-use super::{BEGINNING, Breach, Counts, DAY, Sabotage};
+use super::{BEGINNING, Breach, Counts, DATASET, DAY, Sabotage};
 use crate::core::batch::TRAVEL_MILLIS;
 use crate::core::delivery::{Delivery, Moment};
 use crate::core::meta::answer::{Fault, Outcome, Refusal};
@@ -160,10 +162,11 @@ impl World {
                 self.meta.bad.insert(seq);
             }
             self.expiry.insert(seq, expires_at);
-            let insert = "INSERT INTO deliveries (seq, dataset, payment, expires_at, body)
-                          VALUES (?1, 1, ?1, ?2, ?3)";
-            let row = params![seq, expires_at.millis(), format!(r#"{{"event_id":"{seq}"}}"#)];
-            self.books.execute(insert, row).expect("appended");
+            let body = format!(r#"{{"event_id":"{seq}"}}"#).into();
+            let deliveries = [(DATASET, expires_at, body)];
+            append(&mut Books::new(&self.books, &mut self.state), (seq, seq), &deliveries)
+                .expect("appended");
+            self.state.ended(true);
             self.counts.appended += 1;
         }
     }
@@ -180,6 +183,7 @@ impl World {
         if self.processes.len() == 1 {
             self.books.execute("UPDATE datasets SET lease_until = 0", []).expect("freed");
             self.state.under_way = UnderWay::default();
+            self.state.recent = Recent::begin(self.next_seq - 1);
         }
     }
 

@@ -2,8 +2,10 @@
 //!
 //! A thread with a connection of its own copies the pages while the writer goes on appending. It can
 //! never catch up with a busy one, so the writer folds in the little that is left, which syncs the
-//! database; the log begins anew with its next commit.
+//! database; the log begins anew with its next commit. `SQLite` syncs only behind a fold that caught
+//! up, so the thread syncs what it has copied by itself: else the writer would wait for all of it.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::syncer::broken;
 use crate::store::health::Health;
 use crate::store::{StoreError, schema};
 
@@ -64,6 +67,36 @@ pub(super) fn fold(connection: &Connection, how: How) -> Result<Folded, StoreErr
     Ok(folded?)
 }
 
+/// The database file, for syncing it beside `SQLite`.
+///
+/// Closing any handle of a file takes away all locks that this process has on it (POSIX), `SQLite`'s
+/// too. So this one is opened before the first connection and must be dropped behind the last.
+#[derive(Debug)]
+pub(in crate::store) struct DatabaseFile(File);
+
+impl DatabaseFile {
+    /// Opens the file, which exists.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`], with the reason.
+    pub(in crate::store) fn open(path: &Path) -> Result<Self, StoreError> {
+        File::options()
+            .write(true)
+            .open(path)
+            .map(Self)
+            .map_err(|source| StoreError::Open { path: path.to_owned(), source: Arc::new(source) })
+    }
+
+    /// Syncs what was folded in, unless `SQLite` has done it.
+    fn synced(&self, folded: Folded) -> Result<Folded, StoreError> {
+        if !folded.is_whole {
+            let synced = self.0.sync_data();
+            synced.map_err(|error| broken(format!("syncing the database: {error}")))?;
+        }
+        Ok(folded)
+    }
+}
+
 /// The thread and the way to it.
 pub(super) struct Folding {
     orders: SyncSender<()>,
@@ -89,7 +122,11 @@ impl Drop for Done<'_> {
 
 impl Folding {
     /// Starts the thread for a database that is open.
-    pub(super) fn start(path: &Path, health: Arc<Health>) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        path: &Path,
+        file: Arc<DatabaseFile>,
+        health: Arc<Health>,
+    ) -> Result<Self, StoreError> {
         let connection = schema::connect(path)?;
         let state = Arc::new(State::default());
         let (orders, queue) = sync_channel(1);
@@ -101,7 +138,7 @@ impl Folding {
                 if health.failure().is_some() {
                     continue;
                 }
-                match fold(&connection, How::Passive) {
+                match fold(&connection, How::Passive).and_then(|folded| file.synced(folded)) {
                     Ok(folded) => known.pages.store(folded.pages, Ordering::Relaxed),
                     Err(error) => {
                         *known.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);

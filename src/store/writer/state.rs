@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::store::keys::Keys;
 use crate::store::months;
+use crate::store::recent::Recent;
 use crate::store::under_way::UnderWay;
 use crate::store::{DatasetKey, StoreError};
 
@@ -20,6 +21,8 @@ pub(in crate::store) struct State {
     pub(in crate::store) under_way: UnderWay,
     /// Whether the payments of some month are counted.
     pub(in crate::store) counts_months: bool,
+    /// The newest deliveries.
+    pub(in crate::store) recent: Recent,
     /// To which datasets this group appended deliveries.
     pub(super) appended: Vec<DatasetKey>,
     /// Whether this group erased something that the write-ahead log still holds.
@@ -52,6 +55,7 @@ impl State {
             gone: Vec::new(),
             under_way: UnderWay::default(),
             counts_months: months::are_counted(connection)?,
+            recent: Recent::begin(delivery),
             appended: Vec::new(),
             // A process that was killed may have left something in the log.
             erased: true,
@@ -89,6 +93,7 @@ impl State {
     /// The end of a transaction: what it took out of the books is forgotten, or not.
     pub(in crate::store) fn ended(&mut self, is_committed: bool) {
         self.under_way.end(is_committed);
+        self.recent.end(is_committed);
         for (hash, payment) in std::mem::take(&mut self.gone) {
             if is_committed {
                 self.keys.forget(hash, payment);

@@ -142,7 +142,7 @@ impl Disk {
 }
 
 /// An error of the disk, after which nothing is written.
-fn broken(says: String) -> StoreError {
+pub(super) fn broken(says: String) -> StoreError {
     let failure = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
     rusqlite::Error::SqliteFailure(failure, Some(says)).into()
 }
