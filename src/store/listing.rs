@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn no_query_reads_a_whole_table_and_the_list_by_time_is_not_even_sorted() {
+    fn no_query_reads_a_whole_table_and_the_list_by_time_is_sorted_within_a_moment_at_most() {
         let (by_id, by_user) = (Some("p".to_owned()), Some("u".to_owned()));
         for table in &TABLES {
             let plan_of = |payment_id: &Option<String>, user_id: &Option<String>| {
@@ -411,7 +411,10 @@ mod tests {
             };
             let newest = plan_of(&None, &None);
             let index = format!("SEARCH p USING INDEX {}_received", table.name);
-            assert!(newest.starts_with(&index) && !newest.contains("TEMP B-TREE"), "{newest}");
+            assert!(newest.starts_with(&index), "{newest}");
+            // Payments of one millisecond stand in the index by their project: those are a batch at most.
+            let sorts_all = newest.contains("TEMP B-TREE FOR ORDER BY");
+            assert!(!sorts_all, "{newest}");
             assert!(!newest.contains("SCAN"), "{newest}");
             let of_id = plan_of(&by_id, &None);
             if table.name == "payments" {

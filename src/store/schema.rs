@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Every migration, oldest first. The schema's version is their number.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_replay.sql"),
     include_str!("migrations/0003_installs.sql"),
@@ -26,6 +26,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0010_checksums.sql"),
     include_str!("migrations/0011_keys.sql"),
     include_str!("migrations/0012_tallies.sql"),
+    include_str!("migrations/0013_arrivals.sql"),
 ];
 
 /// The length of the pages of a new database, in bytes. `SQLite`'s own 4,096 hold two events and leave
