@@ -98,3 +98,6 @@ async fn whole(mut body: Weighed<Incoming>) -> Result<Bytes, axum::Error> {
     }
     Ok(if more.is_empty() { first } else { more.into() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,13 +151,22 @@ impl Store {
             None => None,
         };
         let work = move |books: &mut Books<'_>| {
-            let among = candidates(books, project, (&doomed, looked.as_ref()))?;
-            let (condition, mut parameters) = doomed.condition();
-            parameters.insert(0, project.0.into());
-            remove(books, (condition, parameters, among), now)
+            remove_these(books, project, (&doomed, looked.as_ref()), now)
         };
         self.write(work).await
     }
+}
+
+fn remove_these(
+    books: &mut Books<'_>,
+    project: ProjectKey,
+    (doomed, looked): (&Doomed, Option<&OfUser>),
+    now: Timestamp,
+) -> Result<Removed, StoreError> {
+    let among = candidates(books, project, (doomed, looked))?;
+    let (condition, mut parameters) = doomed.condition();
+    parameters.insert(0, project.0.into());
+    remove(books, (condition, parameters, among), now)
 }
 
 fn remove(
@@ -273,4 +282,95 @@ fn bury_held(
     connection.prepare_cached(insert)?.execute(params![id, seq, now.millis()])?;
     connection.prepare_cached("DELETE FROM held_payments WHERE id = ?1")?.execute([id])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::store::writer::State;
+    use crate::store::{DatasetKey, Entry, NewPayment, Source, schema};
+
+    const NOW: i64 = 1_772_280_000_000;
+
+    /// A payment of a person with no other; all of them arrive in one moment.
+    fn payment(project: ProjectKey, dataset: DatasetKey, name: &str) -> NewPayment {
+        NewPayment {
+            project,
+            payment_type: "DEFAULT".to_owned(),
+            payment_id: Some(format!("p-{name}")),
+            user_id: format!("u-{name}"),
+            source: Source::Sender,
+            received_at: Timestamp::from_millis(NOW),
+            capture: "{}".to_owned(),
+            decision: "{}".to_owned(),
+            deliveries: vec![(dataset, Timestamp::from_millis(NOW), "{}".into())],
+        }
+    }
+
+    /// How many steps `SQLite` takes for each of these removals in books with so many payments of
+    /// the project, recorded and held, besides.
+    async fn steps(others: usize) -> Vec<(Doomed, u64)> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("books.db");
+        let store = Store::open(&path).expect("a store");
+        let project = store.project("shop").await.expect("its number");
+        let dataset = store.dataset("storefront").await.expect("its number");
+        let now = Timestamp::from_millis(NOW);
+        let all = (now, now);
+        let (user, id) = (|name: &str| format!("u-{name}"), |name: &str| format!("p-{name}"));
+        let removals = [
+            ("a", Doomed::Payment(id("a")), (1, 1)),
+            ("b", Doomed::User(user("b")), (1, 1)),
+            ("c", Doomed::UserAndPayment(user("c"), id("c")), (1, 1)),
+            ("d", Doomed::Key("DEFAULT", id("d")), (1, 0)),
+            ("e", Doomed::Arrived(Some(user("e")), all), (1, 1)),
+            // Whoever takes nothing back must not read everything either.
+            ("f", Doomed::Payment("nobody's".to_owned()), (0, 0)),
+        ];
+        let others = (0..others).map(|number| number.to_string());
+        let names: Vec<String> =
+            others.chain(removals.iter().map(|(name, ..)| (*name).to_owned())).collect();
+        let recorded = names.iter().map(|name| Entry::Record(payment(project, dataset, name)));
+        let held = names.iter().map(|name| {
+            let held = NewPayment { deliveries: Vec::new(), ..payment(project, dataset, name) };
+            // Of another type: a key that is in the books does not wait as well.
+            let held = NewPayment { payment_type: "HELD".to_owned(), ..held };
+            Entry::Hold(held, now.plus_millis(1))
+        });
+        store.enter(recorded.chain(held).collect()).await.expect("entered");
+        store.close().await;
+        let mut connection = schema::connect(&path).expect("a database");
+        let mut state = State::read(&connection).expect("the numbers");
+        let counted = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&counted);
+        let step = move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        connection.progress_handler(1, Some(step)).expect("a count");
+        let mut steps = Vec::new();
+        for (_, doomed, expected) in removals {
+            // All keys are looked at for a user, beside the writer: that is not counted here.
+            let looked = doomed.user().map(|user| of_user(&connection, user).expect("a look"));
+            let before = counted.load(Ordering::Relaxed);
+            let books = &mut Books::new(&connection, &mut state);
+            let removed = remove_these(books, project, (&doomed, looked.as_ref()), now);
+            let removed = removed.expect("removed");
+            steps.push((doomed, counted.load(Ordering::Relaxed) - before));
+            assert_eq!((removed.payments, removed.held), expected, "{steps:?}");
+        }
+        steps
+    }
+
+    /// While one payment is taken back everybody waits. By an index of time, or of anything else,
+    /// the removal of one would read all payments of its project.
+    #[tokio::test]
+    async fn a_removal_by_id_or_user_costs_the_same_however_much_stands_in_the_books() {
+        let few = steps(10).await;
+        assert!(few.iter().all(|(_, steps)| *steps > 0), "they are counted: {few:?}");
+        assert_eq!(few, steps(1_000).await);
+    }
 }

@@ -146,10 +146,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || office.run(queue, syncer, folding))
-            .map_err(|source| StoreError::Open {
-                path: std::path::PathBuf::from("store-writer"),
-                source: Arc::new(source),
-            })?;
+            .map_err(|source| StoreError::Open { path, source: Arc::new(source) })?;
         Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)), tail })
     }
 

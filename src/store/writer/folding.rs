@@ -87,12 +87,12 @@ impl DatabaseFile {
             .map_err(|source| StoreError::Open { path: path.to_owned(), source: Arc::new(source) })
     }
 
-    /// Syncs what was folded in, unless `SQLite` has done it.
+    /// Syncs what was folded in. Whether `SQLite` has done it the counts of a fold do not tell: they
+    /// are of the log as it was when the fold began, and nothing is synced if somebody has appended
+    /// since.
     fn synced(&self, folded: Folded) -> Result<Folded, StoreError> {
-        if !folded.is_whole {
-            let synced = self.0.sync_data();
-            synced.map_err(|error| broken(format!("syncing the database: {error}")))?;
-        }
+        let synced = self.0.sync_data();
+        synced.map_err(|error| broken(format!("syncing the database: {error}")))?;
         Ok(folded)
     }
 }
@@ -141,6 +141,9 @@ impl Folding {
                 match fold(&connection, How::Passive).and_then(|folded| file.synced(folded)) {
                     Ok(folded) => known.pages.store(folded.pages, Ordering::Relaxed),
                     Err(error) => {
+                        // Before this fold counts as over: the next sync would succeed without what
+                        // this one should have written, and the log might be given up.
+                        health.note(&error);
                         *known.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     }
                 }
@@ -243,5 +246,28 @@ mod tests {
         // 16 MiB and a group; all groups together are 70 MiB.
         assert!(log < 24 * 1024 * 1024, "{log} bytes");
         store.close().await;
+    }
+
+    /// Once a sync has failed, the next one succeeds without what the first should have written.
+    /// The writer, which asked the thread only later for what went wrong, might have cut off the log
+    /// before; at a stop it did not ask at all. And a fold whose counts say that it is whole is one
+    /// that `SQLite` has left unsynced, if somebody has appended meanwhile.
+    #[test]
+    fn a_fold_that_could_not_be_synced_is_known_as_soon_as_it_is_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("books.db");
+        let connection = schema::connect(&path).expect("a database");
+        connection.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1);").expect("rows");
+        // A device that is no disk refuses to be synced.
+        for (file, fails) in [(path.as_path(), false), (Path::new("/dev/null"), true)] {
+            let file = Arc::new(DatabaseFile::open(file).expect("a file"));
+            let health = Arc::new(Health::of(&path));
+            let folding = Folding::start(&path, file, Arc::clone(&health)).expect("a thread");
+            folding.begin();
+            folding.stop();
+            let failure = health.failure();
+            assert_eq!(matches!(failure, Some(StoreError::Broken(_))), fails, "{failure:?}");
+            assert_eq!(failure.is_some(), fails, "{failure:?}");
+        }
     }
 }

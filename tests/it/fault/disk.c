@@ -10,7 +10,9 @@
  *       cut N [SEED]  the power fails at the N-th write or sync from now. With a seed, some of what
  *                     was not synced reaches the disk all the same, in whole sectors
  *       eio N         the N-th sync fails with EIO; what it should have written is lost at the end
- *       deaf N        the same, but the N-th sync claims to have worked (a control for the judge)
+ *       fold N        the N-th sync of the database itself by a handle that can only write fails with
+ *                     EIO: the program's own, of what it has folded in, and none of SQLite's
+ *       deaf N        as `eio`, but the N-th sync claims to have worked (a control for the judge)
  *       lie           every sync claims to have worked and writes nothing (a control for the judge)
  *       room BYTES    the disk holds so many bytes of this database and no more
  *       quota         no file may grow beyond what the database has now; what is free is not told
@@ -60,7 +62,7 @@ static struct tracked files[16];
 static int file_count;
 static struct tracked *by_fd[FDS];
 static char database[1024], folder[1024], orders[256];
-static long cut_at, fails_at, room = -1, writes_and_syncs, syncs;
+static long cut_at, fails_at, fold_fails_at, room = -1, writes_and_syncs, syncs, folds;
 static unsigned long long seed;
 static int is_deaf, is_lying, has_quota, has_failed;
 
@@ -100,7 +102,7 @@ static void listen_to_orders(void) {
     }
     if (!strcmp(text, orders)) return;
     strcpy(orders, text);
-    cut_at = fails_at = writes_and_syncs = syncs = 0;
+    cut_at = fails_at = fold_fails_at = writes_and_syncs = syncs = folds = 0;
     is_deaf = is_lying = has_quota = 0;
     room = -1;
     seed = 0;
@@ -108,6 +110,7 @@ static void listen_to_orders(void) {
     for (char *line; (line = strsep(&rest, "\n"));) {
         if (sscanf(line, "cut %ld %llu", &cut_at, &seed) > 0) continue;
         if (sscanf(line, "eio %ld", &fails_at) > 0) continue;
+        if (sscanf(line, "fold %ld", &fold_fails_at) > 0) continue;
         if (sscanf(line, "deaf %ld", &fails_at) > 0) is_deaf = 1;
         if (sscanf(line, "room %ld", &room) > 0) continue;
         if (!strncmp(line, "lie", 3)) is_lying = 1;
@@ -291,7 +294,9 @@ static int sync_file(int fd, long call) {
     pthread_mutex_lock(&lock);
     count_and_maybe_cut();
     int done = 0;
-    if (++syncs == fails_at) {
+    int only_writes = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
+    int is_fold = only_writes && !strcmp(file->path, database);
+    if (++syncs == fails_at || (is_fold && ++folds == fold_fails_at)) {
         /* As Linux does it: the pages count as clean from now on, and never reach the disk. */
         has_failed = 1;
         tell("sync %ld of %s failed%s\n", syncs, strrchr(file->path, '/') + 1,

@@ -14,6 +14,9 @@ use super::load::{Load, ended};
 use super::rounds;
 use crate::program::{self, Program};
 
+/// Writes and syncs between two folds beside the writer, at the very most: ten lengths of the log.
+const GOES_ON: usize = 20_000;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_sync_ends_the_service_and_breaks_no_promise() {
     let rounds = rounds(6);
@@ -41,6 +44,36 @@ async fn a_failed_sync_ends_the_service_and_breaks_no_promise() {
     let books = load.drained(&program).await;
     assert_eq!(load.judge(&sandbox, &books), Vec::<String>::new());
     let times = log(folder.path()).matches("the disk of the database failed").count();
+    assert!(times >= rounds, "each is named in the log: {times} of {rounds}");
+}
+
+/// What is folded into the database beside the writer is synced by a handle of our own, of which
+/// `SQLite` knows nothing. Where somebody has appended during the fold, nobody else has synced it, and
+/// what it wrote is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_sync_of_what_was_folded_in_ends_the_service_and_breaks_no_promise() {
+    let folder = TempDir::new().expect("a folder");
+    let (sandbox, address) = program::oracle().await;
+    Program::configure(folder.path(), address);
+    let (disk, load) = (Disk::new(), Load::new());
+    let mut program = disk.start(folder.path()).expect("a start");
+    load.sign_up(program.api).await;
+    let rounds = rounds(3);
+    for round in 0..rounds {
+        let (number, struck) = (round % 4 + 1, disk.struck().len());
+        // A service that went on would do so for ever: then the power fails.
+        disk.order(&format!("fold {number}\ncut {}", number * GOES_ON));
+        ended(load.start(program.api)).await;
+        assert_eq!(program.wait(), Some(1), "fold {number}: it ends by itself, with an error");
+        let told = disk.struck().split_off(struck);
+        assert!(told.contains(" of tillpost.db failed"), "it struck: {told}");
+        disk.order("");
+        program = disk.start(folder.path()).expect("a start");
+        load.repeat(program.api).await;
+    }
+    let books = load.drained(&program).await;
+    assert_eq!(load.judge(&sandbox, &books), Vec::<String>::new());
+    let times = log(folder.path()).matches("syncing the database: ").count();
     assert!(times >= rounds, "each is named in the log: {times} of {rounds}");
 }
 
