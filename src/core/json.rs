@@ -245,6 +245,12 @@ pub fn write_quoted(text: &str, into: &mut String) {
     into.push('"');
 }
 
+/// Whether a text has an `@`: every text of a payment is asked, and most have a few letters.
+#[must_use]
+pub fn has_at(text: &str) -> bool {
+    quick::has_at(text)
+}
+
 /// Writes a whole number, digit by digit, without the machinery of `write!`.
 pub fn write_whole(mut number: u64, into: &mut String) {
     let mut digits = [b'0'; 20];
