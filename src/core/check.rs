@@ -86,7 +86,7 @@ impl Evidence<'_> {
 }
 
 /// Every check, in the order in which a person would mend things.
-const CHECKS: [fn(Evidence<'_>) -> Vec<Finding>; 11] = [
+const CHECKS: [fn(&Evidence<'_>) -> Vec<Finding>; 11] = [
     presence::check,
     timing::check,
     identity::check,
@@ -102,7 +102,7 @@ const CHECKS: [fn(Evidence<'_>) -> Vec<Finding>; 11] = [
 
 /// Runs every check.
 #[must_use]
-pub fn check(evidence: Evidence<'_>) -> Findings {
+pub fn check(evidence: &Evidence<'_>) -> Findings {
     CHECKS.iter().flat_map(|check| check(evidence)).collect()
 }
 

@@ -211,7 +211,7 @@ fn forwarded(case: Case<'_>, view: &View<'_>, forward: &Forward, user: &User) ->
     let action_source = action_source(forward, app_data);
     let data_processing =
         DataProcessing::stricter(payment.data_processing, forward.data_processing);
-    findings.extend(check::check(Evidence {
+    findings.extend(check::check(&Evidence {
         event: &forward.event,
         profile: forward.profile,
         sent: &sent,

@@ -188,6 +188,10 @@ fn write_pretty(json: &Json<'_>, depth: usize, text: &mut String) {
 /// and that is no JSON.
 #[must_use]
 pub fn printed(json: &Json<'_>) -> String {
+    // A text is printed once for each property of a payment: its room is known.
+    if let Value::String(text) = json {
+        return quoted(text);
+    }
     let mut text = String::new();
     write(json, &mut text);
     text
@@ -239,6 +243,12 @@ pub fn write_quoted(text: &str, into: &mut String) {
     into.push('"');
     into.push_str(text);
     into.push('"');
+}
+
+/// Whether a text has an `@`: every text of a payment is asked, and most have a few letters.
+#[must_use]
+pub fn has_at(text: &str) -> bool {
+    quick::has_at(text)
 }
 
 /// Writes a whole number, digit by digit, without the machinery of `write!`.

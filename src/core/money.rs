@@ -36,6 +36,30 @@ impl Amount {
     /// # Errors
     /// [`NotAnAmount`] if the text is anything but a number, or has too many digits.
     pub fn read(text: &str) -> Result<Self, NotAnAmount> {
+        Self::read_plain(text).map_or_else(|| Self::read_any(text), Ok)
+    }
+
+    /// Reads a few digits, perhaps with a point among them: nearly every number is no more.
+    fn read_plain(text: &str) -> Option<Self> {
+        if text.len() > AMOUNT_DIGITS_MAX.into() {
+            return None;
+        }
+        let (mut units, mut scale) = (0, None);
+        for byte in text.bytes() {
+            match byte {
+                b'0'..=b'9' => {
+                    units = 10 * units + i64::from(byte - b'0');
+                    scale = scale.map(|scale: u32| scale + 1);
+                }
+                b'.' if scale.is_none() => scale = Some(0),
+                _ => return None,
+            }
+        }
+        let has_ends = !text.is_empty() && !text.starts_with('.') && scale != Some(0);
+        has_ends.then(|| Self(Decimal::new(units, scale.unwrap_or(0))))
+    }
+
+    fn read_any(text: &str) -> Result<Self, NotAnAmount> {
         let (mantissa, exponent) = match text.find(['e', 'E']) {
             Some(at) => (&text[..at], exponent(&text[at + 1..])?),
             None => (text, 0),
@@ -222,6 +246,17 @@ mod tests {
                 let mut written = String::new();
                 amount.write(&mut written);
                 proptest::prop_assert_eq!(written, amount.to_string());
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn few_digits_are_read_as_any_number_is(text in r"-?[0-9]{0,12}\.?[0-9]{0,12}") {
+            let printed = |amount: Amount| amount.to_string();
+            if let Some(amount) = Amount::read_plain(&text) {
+                let read = Amount::read_any(&text).map(printed);
+                proptest::prop_assert_eq!(read, Ok(printed(amount)));
             }
         }
     }

@@ -64,38 +64,80 @@ pub(crate) use closed_list;
 pub fn suggestion<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     /// No list has a longer word; a longer text is no misspelling of one.
     const CHARS_MAX: usize = 48;
-    let length = wrong.chars().take(CHARS_MAX + 1).count();
-    if length > CHARS_MAX {
+    if wrong.chars().nth(CHARS_MAX).is_some() {
         return None;
     }
-    let letters = letters_of(wrong);
+    let outline = Outline::of(wrong);
     let near = |word: &'k str| {
-        let count = if word.is_ascii() { word.len() } else { word.chars().count() };
-        let most = (count / 3).clamp(1, 3);
-        // Each step changes two letters at most. Most words have too many others, and that is seen
-        // in a few nanoseconds: good payments ask here too, whether a field is almost a refusal.
-        let differ = || (letters_of(word) ^ letters).count_ones() as usize;
-        if count.abs_diff(length) > most || differ() > 2 * most {
+        let meant = Outline::of(word);
+        if !outline.may_mean(meant) {
             return None;
         }
         let distance = strsim::osa_distance(&wrong.to_lowercase(), &word.to_lowercase());
-        (distance <= most).then_some((distance, word))
+        (distance <= meant.steps_max()).then_some((distance, word))
     };
     known.into_iter().filter_map(near).min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
 }
 
-/// Which characters a text has, whatever their case, one bit each; different ones may share a bit.
-#[must_use]
-pub const fn letters_of(text: &str) -> u64 {
-    let (bytes, mut letters, mut at) = (text.as_bytes(), 0, 0);
-    while at < bytes.len() {
-        // Beyond ASCII the cases of a letter have other bytes: all of these share one bit.
-        let byte = if bytes[at].is_ascii() { bytes[at].to_ascii_lowercase() } else { 0 };
-        letters |= 1 << (byte % 64);
-        at += 1;
-    }
-    letters
+/// What is compared of two texts before their letters are: how many characters, and which.
+#[derive(Debug, Clone, Copy)]
+pub struct Outline {
+    chars: usize,
+    /// One bit each, whatever their case; different ones may share a bit.
+    pub letters: u64,
 }
+
+impl Outline {
+    /// The outline of a text.
+    #[must_use]
+    pub const fn of(text: &str) -> Self {
+        let (bytes, mut letters, mut inner, mut at) = (text.as_bytes(), 0, 0, 0);
+        while at < bytes.len() {
+            letters |= 1 << LETTER_BITS[bytes[at] as usize];
+            // Beyond ASCII a character has bytes that are not its first.
+            inner += (bytes[at] & 0xC0 == 0x80) as usize;
+            at += 1;
+        }
+        Self { chars: bytes.len() - inner, letters }
+    }
+
+    /// Up to how many steps away a text may still mean this word: a third of it, three at most.
+    #[must_use]
+    const fn steps_max(self) -> usize {
+        match self.chars / 3 {
+            0 => 1,
+            third @ 1..=3 => third,
+            _ => 3,
+        }
+    }
+
+    /// Whether a text may mean a word: each character that only one of the two has takes a step,
+    /// and so does each that one is longer. Most texts are found too far off in a few nanoseconds:
+    /// good payments ask here too, whether a field is almost a refusal.
+    #[must_use]
+    pub const fn may_mean(self, word: Self) -> bool {
+        let (longer, shorter) =
+            (self.chars.saturating_sub(word.chars), word.chars.saturating_sub(self.chars));
+        let most = word.steps_max();
+        if longer > most || shorter > most {
+            return false;
+        }
+        let only_here = (self.letters & !word.letters).count_ones() as usize;
+        let only_there = (word.letters & !self.letters).count_ones() as usize;
+        // A step that makes the text longer takes no character away, and the other way around.
+        only_here + shorter <= most && only_there + longer <= most
+    }
+}
+
+/// The bit of each byte. Beyond ASCII the cases of a letter have other bytes: all share one bit.
+const LETTER_BITS: [u8; 256] = {
+    let (mut bits, mut byte) = ([0; 256], 0_u8);
+    while byte.is_ascii() {
+        bits[byte as usize] = byte.to_ascii_lowercase() % 64;
+        byte += 1;
+    }
+    bits
+};
 
 /// The one word of `known` that begins or ends with `part`: `PAYMENT_COMPLETED` for `COMPLETED`.
 pub fn completion<'k>(part: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
@@ -164,6 +206,32 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(suggestion(wrong, known), expected, "{wrong}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever is near enough by its letters must not be passed over by its outline.
+        #[test]
+        fn no_near_word_is_passed_over(
+            word in "[opt_u]{0,12}|[a-z_é]{0,20}",
+            edits in proptest::collection::vec((0_usize..20, 0..4, "[optu_xÉ]"), 0..4),
+        ) {
+            let mut wrong: Vec<char> = word.chars().collect();
+            for (at, edit, letter) in edits {
+                let (at, letter) = (at.min(wrong.len()), letter.chars().next().unwrap_or('x'));
+                match edit {
+                    0 => wrong.insert(at, letter),
+                    1 if at < wrong.len() => drop(wrong.remove(at)),
+                    2 if at < wrong.len() => wrong[at] = letter.to_ascii_uppercase(),
+                    3 if at + 1 < wrong.len() => wrong.swap(at, at + 1),
+                    _ => {}
+                }
+            }
+            let wrong: String = wrong.into_iter().collect();
+            let most = (word.chars().count() / 3).clamp(1, 3);
+            let distance = strsim::osa_distance(&wrong.to_lowercase(), &word.to_lowercase());
+            let may_mean = Outline::of(&wrong).may_mean(Outline::of(&word));
+            proptest::prop_assert!(may_mean || distance > most, "{wrong} is near {word}");
         }
     }
 

@@ -243,7 +243,7 @@ pub fn read_as(
     let sent = take(&mut fields, "event_data");
     let mut reader = BodyReader::new(&fields);
     let event_data = event_data(sent, &mut reader.findings);
-    let user_id = reader.required_id("user_id").and_then(|id| UserId::read(&id));
+    let user_id = reader.required_id("user_id").and_then(UserId::read);
     let is_event = kind.is_event(&fields);
     let subject = if is_event {
         subject::event(&mut reader, event_data.as_ref())
@@ -325,9 +325,9 @@ fn event_data<'a>(sent: Option<Json<'a>>, findings: &mut Findings) -> Option<Jso
 
 fn currency(reader: &mut BodyReader<'_, '_>) -> Option<Currency> {
     let text = reader.optional_text("currency")?;
-    let found = Currency::read(&text);
+    let found = Currency::read(text);
     if found.is_none() {
-        let says = format!("currency is not an ISO 4217 code: {}", json::shortened(&text));
+        let says = format!("currency is not an ISO 4217 code: {}", json::shortened(text));
         let finding = Finding::in_body(Code::CurrencyOfPayment, "/currency", says)
             .help("send three letters such as INR or USD");
         reader.findings.push(finding);

@@ -77,7 +77,7 @@ pub fn read_signup(body: &Json<'_>, arrival: impl Into<Arrival>) -> Reading<Sign
         }
     };
     let mut reader = BodyReader::at("/user_data", inner);
-    let user_id = reader.required_id("id").and_then(|id| UserId::read(&id));
+    let user_id = reader.required_id("id").and_then(UserId::read);
     let arrival = arrival.into();
     let context = arrival.context();
     let mut user_data = user_data::of_person(&mut reader, context, Unknown::Ignore);
@@ -107,7 +107,7 @@ fn registration(
     now: Timestamp,
 ) -> Result<Option<Registration>, Unreadable> {
     let before = outer.findings.iter().count() + inner.findings.iter().count();
-    let event_id = outer.optional_id("event_id").and_then(|id| PaymentId::read(&id));
+    let event_id = outer.optional_id("event_id").and_then(PaymentId::read);
     let occurred_at = outer.time("occurred_at");
     let created = created(inner).filter(|created| *created <= now);
     let is_new = is_new(inner);
@@ -195,8 +195,8 @@ pub const BESIDE_REMOVAL: [&str; 11] = [
 pub fn read_removal(body: &Json<'_>) -> Reading<Removal> {
     let Some(fields) = json::fields(body) else { return BodyReader::not_an_object(body) };
     let mut reader = BodyReader::new(fields);
-    let user_id = reader.optional_id("user_id").and_then(|id| UserId::read(&id));
-    let payment_id = reader.optional_id("payment_id").and_then(|id| PaymentId::read(&id));
+    let user_id = reader.optional_id("user_id").and_then(UserId::read);
+    let payment_id = reader.optional_id("payment_id").and_then(PaymentId::read);
     let help = "leave it out: a removal goes by `user_id` and `payment_id` alone";
     reader.nothing_but(&OF_REMOVAL, &BESIDE_REMOVAL, help);
     if user_id.is_none() && payment_id.is_none() && reader.findings.is_empty() {

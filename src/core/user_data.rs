@@ -87,7 +87,9 @@ const BESIDE: [&str; 8] = [
 /// A person's identifiers as Meta receives them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserData {
-    hashed: Vec<(Field, Vec<Hashed>)>,
+    /// In the order of the fields; several values of one stand side by side. One list instead of a
+    /// list of lists, because each payment copies it.
+    hashed: Vec<(Field, Hashed)>,
     clear: Vec<(ClearField, String)>,
     /// The sender's own id, where the mapping file wants it as it is. Never stored with a person.
     plain_external_id: Option<String>,
@@ -102,31 +104,35 @@ impl UserData {
 
     /// The wire keys that are present, hashed ones first.
     pub fn keys(&self) -> impl Iterator<Item = &'static str> {
-        let hashed = self.hashed.iter().map(|(field, _)| field.key());
+        let hashed = self.by_field().map(|(field, _)| field.key());
         let plain = self.plain_external_id.as_ref().map(|_| Field::ExternalId.key());
         hashed.chain(self.clear.iter().map(|(field, _)| field.as_str())).chain(plain)
     }
 
+    /// The hashed fields that are present, each with its values.
+    fn by_field(&self) -> impl Iterator<Item = (Field, impl Iterator<Item = &Hashed>)> {
+        let fields = self.hashed.chunk_by(|(one, _), (next, _)| one == next);
+        fields.filter_map(|values| {
+            let (field, _) = values.first()?;
+            Some((*field, values.iter().map(|(_, hash)| hash)))
+        })
+    }
+
     /// Adds hashed values to a field, without repeating one.
     pub fn add(&mut self, field: Field, values: impl IntoIterator<Item = Hashed>) {
-        let at = self.hashed.iter().position(|(known, _)| *known == field);
-        let at = at.unwrap_or_else(|| {
-            self.hashed.push((field, Vec::new()));
-            self.hashed.len() - 1
-        });
-        let known = &mut self.hashed[at].1;
+        let start = self.hashed.partition_point(|(known, _)| *known < field);
+        let mut end = self.hashed.partition_point(|(known, _)| *known <= field);
         for value in values {
-            if known.len() < VALUES_MAX && !known.contains(&value) {
-                known.push(value);
+            let mut known = self.hashed[start..end].iter();
+            if known.len() < VALUES_MAX && known.all(|(_, known)| *known != value) {
+                self.hashed.insert(end, (field, value));
+                end += 1;
             }
         }
-        self.hashed.retain(|(_, values)| !values.is_empty());
-        self.in_order();
     }
 
     /// Documented order, whatever order the fields came in: equal people are equal.
     fn in_order(&mut self) {
-        self.hashed.sort_by_key(|(field, _)| *field);
         self.clear.sort_by_key(|(field, _)| *field);
     }
 
@@ -153,12 +159,15 @@ impl UserData {
     /// field, this one's value stands; hashed values of both are kept, since Meta takes lists.
     #[must_use]
     pub fn completed_with(mut self, other: &Self) -> Self {
-        // Most payments bring nothing of the person's along.
+        // Most payments bring nothing of the person's along but the id, which comes on top.
         if self == Self::default() && other.plain_external_id.is_none() {
-            return other.clone();
+            self.hashed.reserve_exact(other.hashed.len() + 1);
+            self.hashed.extend_from_slice(&other.hashed);
+            self.clear.clone_from(&other.clear);
+            return self;
         }
-        for (field, values) in &other.hashed {
-            self.add(*field, values.iter().cloned());
+        for (field, hash) in &other.hashed {
+            self.add(*field, [*hash]);
         }
         for (field, value) in &other.clear {
             if self.clear.iter().all(|(known, _)| known != field) {
@@ -173,9 +182,9 @@ impl UserData {
     /// corrects what it says and keeps the rest.
     #[must_use]
     pub fn correcting(mut self, older: Self) -> Self {
-        for (field, values) in older.hashed {
+        for (field, values) in older.by_field() {
             if self.hashed.iter().all(|(known, _)| *known != field) {
-                self.hashed.push((field, values));
+                self.add(field, values.copied());
             }
         }
         for (field, value) in older.clear {
@@ -235,7 +244,7 @@ pub fn of_person(reader: &mut BodyReader<'_, '_>, context: Context, unknown: Unk
             if named.iter().any(|(other, values)| *other == field && disagree(values, &kept)) {
                 reader.findings.push(two_values(field, key, reader));
             }
-            user_data.add(field, kept.iter().cloned());
+            user_data.add(field, kept.iter().copied());
             named.push((field, kept));
         } else if matches!(&**key, CLICK | CLICK_TIME) {
             // Read together, below.

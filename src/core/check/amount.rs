@@ -12,7 +12,7 @@
 use super::Evidence;
 use crate::core::finding::{Code, Finding};
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
     // A rule with `send_revenue = false` sends neither.
     let sent = evidence.sent.value.and(evidence.custom_data.value);
     let Some((value, amount)) = sent.zip(evidence.amount) else {

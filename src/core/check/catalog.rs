@@ -26,7 +26,7 @@ use crate::core::money::{Amount, Currency};
 /// the first says how.
 const NAMED_MAX: usize = 5;
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
     let Some(catalog) = evidence.catalog else { return Vec::new() };
     let mut findings = ids(evidence, catalog);
     findings.extend(prices(evidence, catalog));
@@ -37,8 +37,8 @@ pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
 type PlacedId<'e> = (&'e str, Option<ContentType>, String);
 
 /// Every id once. Where `content_ids` were made of `contents`, they stand there.
-fn placed_ids(evidence: Evidence<'_>) -> Vec<PlacedId<'_>> {
-    let Evidence { sent, custom_data, .. } = evidence;
+fn placed_ids<'e>(evidence: &Evidence<'e>) -> Vec<PlacedId<'e>> {
+    let Evidence { sent, custom_data, .. } = *evidence;
     let kind = custom_data.content_type;
     let key = if sent.groups { "item_group_ids" } else { "content_ids" };
     let listed = custom_data.content_ids.iter().filter(|_| !sent.content_ids.is_empty());
@@ -54,7 +54,7 @@ fn placed_ids(evidence: Evidence<'_>) -> Vec<PlacedId<'_>> {
     listed.chain(lines).filter(|(id, ..)| seen.insert(*id)).collect()
 }
 
-fn ids(evidence: Evidence<'_>, catalog: &Catalog) -> Vec<Finding> {
+fn ids(evidence: &Evidence<'_>, catalog: &Catalog) -> Vec<Finding> {
     let all = placed_ids(evidence);
     let missing: Vec<PlacedId<'_>> =
         all.into_iter().filter(|(id, kind, _)| !catalog.has(*kind, id)).collect();
@@ -86,8 +86,8 @@ fn not_known(id: &str, kind: Option<ContentType>) -> String {
 }
 
 /// The first line whose price is none of its product's.
-fn prices(evidence: Evidence<'_>, catalog: &Catalog) -> Option<Finding> {
-    let Evidence { sent, custom_data, .. } = evidence;
+fn prices(evidence: &Evidence<'_>, catalog: &Catalog) -> Option<Finding> {
+    let Evidence { sent, custom_data, .. } = *evidence;
     // A list that could be read only in part has lost its places.
     let currency = custom_data.currency.filter(|_| !sent.is_unreadable("contents"))?;
     let differing: Vec<(usize, Amount, &Prices)> = custom_data

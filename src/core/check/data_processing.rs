@@ -10,7 +10,7 @@ use crate::core::finding::{Code, Finding, Severity};
 use crate::core::meta::DataProcessing;
 use crate::core::user_data::ClearField;
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
     let has_address = || {
         let key = ClearField::ClientIpAddress.as_str();
         evidence.user_data.keys().any(|known| known == key)

@@ -17,12 +17,12 @@ const TOO_BROAD: [&[&str]; 4] = [
     &["ln", "ge"],
 ];
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
-    let keys: Vec<&str> = evidence.user_data.keys().collect();
-    let within = |set: &[&str]| keys.iter().all(|key| set.contains(key));
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let within = |set: &[&str]| evidence.user_data.keys().all(|key| set.contains(&key));
     if !TOO_BROAD.iter().any(|set| within(set)) {
         return Vec::new();
     }
+    let keys: Vec<&str> = evidence.user_data.keys().collect();
     let says = if keys.is_empty() {
         "nothing is known about the person".to_owned()
     } else {

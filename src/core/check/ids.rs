@@ -14,12 +14,12 @@ use crate::core::json::shortened;
 use crate::core::meta::ContentType;
 use crate::core::names::one_of;
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
     let all = [agreement(evidence), groups(evidence), derived(evidence), joined(evidence)];
     all.into_iter().flatten().collect()
 }
 
-fn agreement(evidence: Evidence<'_>) -> Option<Finding> {
+fn agreement(evidence: &Evidence<'_>) -> Option<Finding> {
     // A list that could be read only in part names other products than the sender meant.
     if evidence.sent.is_unreadable("contents") || evidence.sent.is_unreadable("content_ids") {
         return None;
@@ -52,7 +52,7 @@ fn agreement(evidence: Evidence<'_>) -> Option<Finding> {
 }
 
 /// Meta has one list of ids: where both kinds came and the type is that of products, groups stay.
-fn beside_products(evidence: Evidence<'_>) -> Option<Finding> {
+fn beside_products(evidence: &Evidence<'_>) -> Option<Finding> {
     if !evidence.sent.both_kinds {
         return None;
     }
@@ -62,7 +62,7 @@ fn beside_products(evidence: Evidence<'_>) -> Option<Finding> {
 }
 
 /// An id that holds a comma or a bracket was a list before somebody made one text of it.
-fn joined(evidence: Evidence<'_>) -> Option<Finding> {
+fn joined(evidence: &Evidence<'_>) -> Option<Finding> {
     let ids = &evidence.sent.content_ids;
     let joined = ids.iter().position(|id| id.contains([',', '[', ']']))?;
     let says = format!("`{}` looks like a list, not like one id", shortened(&ids[joined]));
@@ -71,8 +71,8 @@ fn joined(evidence: Evidence<'_>) -> Option<Finding> {
 }
 
 /// Meta takes `content_ids` or `contents`; where only `contents` came, both go out.
-fn derived(evidence: Evidence<'_>) -> Option<Finding> {
-    let Evidence { sent, custom_data, .. } = evidence;
+fn derived(evidence: &Evidence<'_>) -> Option<Finding> {
+    let Evidence { sent, custom_data, .. } = *evidence;
     if !sent.content_ids.is_empty() || custom_data.content_ids.is_empty() {
         return None;
     }
@@ -81,11 +81,11 @@ fn derived(evidence: Evidence<'_>) -> Option<Finding> {
 }
 
 /// The field that the ids came in.
-fn place(evidence: Evidence<'_>) -> &'static str {
+fn place(evidence: &Evidence<'_>) -> &'static str {
     if evidence.sent.groups { "/event_data/item_group_ids" } else { "/event_data/content_ids" }
 }
 
-fn groups(evidence: Evidence<'_>) -> Option<Finding> {
+fn groups(evidence: &Evidence<'_>) -> Option<Finding> {
     if !evidence.sent.groups {
         return beside_products(evidence);
     }

@@ -42,7 +42,7 @@ const fn ids(channel: MessagingChannel) -> &'static [&'static [&'static str]] {
     }
 }
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
     if evidence.action_source != ActionSource::BusinessMessaging {
         return Vec::new();
     }
@@ -50,7 +50,7 @@ pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
     all.into_iter().flatten().collect()
 }
 
-fn name(evidence: Evidence<'_>) -> Option<Finding> {
+fn name(evidence: &Evidence<'_>) -> Option<Finding> {
     let name = evidence.event.as_str();
     if EVENTS.contains(&name) {
         return None;
@@ -63,7 +63,7 @@ fn name(evidence: Evidence<'_>) -> Option<Finding> {
     }))
 }
 
-fn channel(evidence: Evidence<'_>) -> Option<Finding> {
+fn channel(evidence: &Evidence<'_>) -> Option<Finding> {
     if evidence.event_fields.messaging_channel.is_some() {
         return None;
     }
@@ -72,7 +72,7 @@ fn channel(evidence: Evidence<'_>) -> Option<Finding> {
     Some(finding.help(format!("send {}", one_of(MessagingChannel::words()))))
 }
 
-fn known(evidence: Evidence<'_>) -> Option<Finding> {
+fn known(evidence: &Evidence<'_>) -> Option<Finding> {
     let channel = evidence.event_fields.messaging_channel?;
     let sets = ids(channel);
     let keys: Vec<&str> = evidence.user_data.keys().collect();

@@ -15,7 +15,7 @@ use super::Evidence;
 use crate::core::finding::{Code, Finding};
 use crate::core::names::with_article;
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
     let money = value(evidence).into_iter().chain(currency(evidence));
     let lacks = money.chain(refused_currency(evidence)).chain(commerce(evidence));
     lacks.chain(recommended(evidence)).collect()
@@ -23,8 +23,8 @@ pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
 
 /// An event that Meta refuses without a value has one: the payment's amount, unless the rule says
 /// where the value is and nothing is there.
-fn value(evidence: Evidence<'_>) -> Option<Finding> {
-    let Evidence { event, sent, custom_data, .. } = evidence;
+fn value(evidence: &Evidence<'_>) -> Option<Finding> {
+    let Evidence { event, sent, custom_data, .. } = *evidence;
     let required = event.standard().map_or(&[][..], |event| event.parameters().required);
     let wanted = required.contains(&"value") && !sent.is_unreadable("value");
     if !wanted || custom_data.value.is_some() {
@@ -39,8 +39,8 @@ fn value(evidence: Evidence<'_>) -> Option<Finding> {
 }
 
 /// No value without a currency.
-fn currency(evidence: Evidence<'_>) -> Option<Finding> {
-    let Evidence { event, sent, custom_data, .. } = evidence;
+fn currency(evidence: &Evidence<'_>) -> Option<Finding> {
+    let Evidence { event, sent, custom_data, .. } = *evidence;
     let required = event.standard().map_or(&[][..], |event| event.parameters().required);
     let wanted = required.contains(&"currency") || custom_data.value.is_some();
     if !wanted || custom_data.currency.is_some() || sent.is_unreadable("currency") {
@@ -58,7 +58,7 @@ fn currency(evidence: Evidence<'_>) -> Option<Finding> {
 /// A report of error 2804011 for MRU (reference/meta-capi.md 1.8).
 const REFUSED: [&str; 1] = ["MRU"];
 
-fn refused_currency(evidence: Evidence<'_>) -> Option<Finding> {
+fn refused_currency(evidence: &Evidence<'_>) -> Option<Finding> {
     let currency = evidence.custom_data.currency?;
     if !REFUSED.contains(&currency.code()) {
         return None;
@@ -115,7 +115,7 @@ const LACKS: [Lack; 5] = [
 ];
 
 /// What catalogue ads need of the event.
-fn commerce(evidence: Evidence<'_>) -> Vec<Finding> {
+fn commerce(evidence: &Evidence<'_>) -> Vec<Finding> {
     let Some(event) = evidence.event.standard() else { return Vec::new() };
     let wanted = event.parameters().catalog;
     let lacks =
@@ -132,7 +132,7 @@ fn commerce(evidence: Evidence<'_>) -> Vec<Finding> {
 }
 
 /// What makes the event worth more, in one note.
-fn recommended(evidence: Evidence<'_>) -> Option<Finding> {
+fn recommended(evidence: &Evidence<'_>) -> Option<Finding> {
     let event = evidence.event.standard()?;
     let all = event.parameters().recommended.iter().copied();
     let absent: Vec<&str> =
@@ -144,7 +144,7 @@ fn recommended(evidence: Evidence<'_>) -> Option<Finding> {
 }
 
 /// Whether the event lacks a parameter of Meta's. Prices are missed only beside ids.
-fn is_absent(evidence: Evidence<'_>, key: &str) -> bool {
+fn is_absent(evidence: &Evidence<'_>, key: &str) -> bool {
     let custom_data = evidence.custom_data;
     match key {
         "content_ids" => custom_data.content_ids.is_empty(),

@@ -21,7 +21,7 @@ const PIECES_MAX: u64 = 10_000;
 /// Digits of a number that every reader of JSON keeps.
 const DIGITS_MAX: u32 = 15;
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, number) in amounts(evidence) {
         findings.extend(too_long(at, number));
@@ -56,7 +56,7 @@ impl fmt::Display for Place {
 }
 
 /// What Meta gets as the value, wherever it came from, and every price, with their places.
-fn amounts(evidence: Evidence<'_>) -> impl Iterator<Item = (Place, Amount)> {
+fn amounts(evidence: &Evidence<'_>) -> impl Iterator<Item = (Place, Amount)> {
     let at = if evidence.sent.value.is_some() { "/event_data/value" } else { "/amount" };
     let value = evidence.custom_data.value.map(|value| (Place::At(at), value));
     let items = evidence.custom_data.contents.iter().enumerate();
@@ -66,7 +66,7 @@ fn amounts(evidence: Evidence<'_>) -> impl Iterator<Item = (Place, Amount)> {
 }
 
 /// The number of pieces and every quantity, with their places.
-fn counts(evidence: Evidence<'_>) -> impl Iterator<Item = (Place, u64)> {
+fn counts(evidence: &Evidence<'_>) -> impl Iterator<Item = (Place, u64)> {
     let all = evidence.custom_data.num_items.map(|all| (Place::At("/event_data/num_items"), all));
     let items = evidence.custom_data.contents.iter().enumerate();
     let quantities =

@@ -13,7 +13,7 @@ use crate::core::finding::{Code, Finding};
 use crate::core::meta::ActionSource;
 use crate::core::user_data::ClearField;
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
     match evidence.action_source {
         ActionSource::App => no_device(evidence).into_iter().collect(),
         ActionSource::Website => no_page(evidence).into_iter().chain(no_agent(evidence)).collect(),
@@ -27,7 +27,7 @@ pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
     }
 }
 
-fn no_device(evidence: Evidence<'_>) -> Option<Finding> {
+fn no_device(evidence: &Evidence<'_>) -> Option<Finding> {
     if evidence.app_data.is_some() {
         return None;
     }
@@ -38,7 +38,7 @@ fn no_device(evidence: Evidence<'_>) -> Option<Finding> {
     ))
 }
 
-fn no_page(evidence: Evidence<'_>) -> Option<Finding> {
+fn no_page(evidence: &Evidence<'_>) -> Option<Finding> {
     if evidence.event_fields.event_source_url.is_some() {
         return None;
     }
@@ -51,7 +51,7 @@ fn no_page(evidence: Evidence<'_>) -> Option<Finding> {
     )
 }
 
-fn no_agent(evidence: Evidence<'_>) -> Option<Finding> {
+fn no_agent(evidence: &Evidence<'_>) -> Option<Finding> {
     let agent = ClearField::ClientUserAgent.as_str();
     if evidence.user_data.keys().any(|key| key == agent) {
         return None;

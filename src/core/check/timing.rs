@@ -21,7 +21,7 @@ pub fn expiry(time: Timestamp, source: ActionSource) -> Timestamp {
     Timestamp::from_seconds(time.seconds()).plus_millis(source.age_max_millis())
 }
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
     let ahead = evidence.time.millis_since(evidence.now);
     let (code, says) = if ahead > FUTURE_MAX_MILLIS {
         let says = format!("the payment lies {} s in the future", ahead / 1_000);

@@ -14,7 +14,7 @@ use crate::core::finding::{Code, Finding};
 use crate::core::meta::event::{pieces, total};
 use crate::core::money::{Amount, Currency};
 
-pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Finding> {
     // A list that could be read only in part has no sum.
     if evidence.custom_data.contents.is_empty() || evidence.sent.is_unreadable("contents") {
         return Vec::new();
@@ -22,7 +22,7 @@ pub(super) fn check(evidence: Evidence<'_>) -> Vec<Finding> {
     value(evidence).into_iter().chain(num_items(evidence)).collect()
 }
 
-fn value(evidence: Evidence<'_>) -> Option<Finding> {
+fn value(evidence: &Evidence<'_>) -> Option<Finding> {
     let custom_data = evidence.custom_data;
     // A rule with `send_revenue = false` sends no value that could differ.
     let value = evidence.sent.value.and(custom_data.value)?;
@@ -38,7 +38,7 @@ fn value(evidence: Evidence<'_>) -> Option<Finding> {
     Some(finding.help(format!("send `value` = {sum}, or correct `item_price` and `quantity`")))
 }
 
-fn num_items(evidence: Evidence<'_>) -> Option<Finding> {
+fn num_items(evidence: &Evidence<'_>) -> Option<Finding> {
     let pieces = pieces(&evidence.custom_data.contents)?;
     let num_items = evidence.custom_data.num_items?;
     if num_items == pieces {

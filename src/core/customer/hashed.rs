@@ -26,15 +26,28 @@ const SHOWN_DIGITS: usize = 8;
 
 /// A hashed value: 64 lower-case hex digits (SHA-256), 32 (MD5, made by the sender), or
 /// `<64 hex digits>.<suffix>` exactly as Meta's parameter builder made it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(transparent)]
-pub struct Hashed(Box<str>);
+///
+/// Held in place instead of on the heap: each payment copies those of its person.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hashed {
+    /// The text, then zeros, so that values are ordered as their texts are.
+    bytes: [u8; SUFFIXED_LONG],
+    length: u8,
+}
 
 impl Hashed {
     /// The value as it goes on the wire.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        // It was text when it came in.
+        std::str::from_utf8(&self.bytes[..self.length.into()]).unwrap_or_default()
+    }
+
+    /// Text that is known to be a digest, and so no longer than the longest.
+    fn held(digest: &str) -> Self {
+        let mut bytes = [0; SUFFIXED_LONG];
+        bytes[..digest.len()].copy_from_slice(digest.as_bytes());
+        Self { bytes, length: u8::try_from(digest.len()).unwrap_or_default() }
     }
 
     /// Reads text that already is hashed; `None` for everything else.
@@ -48,34 +61,43 @@ impl Hashed {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.len() {
             SHA256_DIGITS | MD5_DIGITS if is_hex(text) => {
-                Some(Self(text.to_ascii_lowercase().into()))
+                let mut hash = Self::held(text);
+                hash.bytes.make_ascii_lowercase();
+                Some(hash)
             }
-            SUFFIXED_SHORT | SUFFIXED_LONG if is_suffixed(text) => Some(Self(text.into())),
+            SUFFIXED_SHORT | SUFFIXED_LONG if is_suffixed(text) => Some(Self::held(text)),
             _ => None,
         }
     }
 
     /// Hashes normalised text: SHA-256 of its UTF-8 bytes.
     pub(super) fn of(normalised: &str) -> Self {
-        Self(const_hex::encode(Sha256::digest(normalised.as_bytes())).into())
+        let digest: [u8; SHA256_DIGITS / 2] = Sha256::digest(normalised.as_bytes()).into();
+        Self::held(const_hex::Buffer::<{ SHA256_DIGITS / 2 }>::new().format(&digest))
     }
 
     /// Whether this is the digest of an empty text, which would match everybody without a value.
     pub(super) fn is_of_nothing(&self) -> bool {
-        let digest = self.0.split('.').next().unwrap_or_default();
+        let digest = self.as_str().split('.').next().unwrap_or_default();
         OF_NOTHING.iter().any(|nothing| digest.eq_ignore_ascii_case(nothing))
     }
 
     /// Whether this is a sender's MD5.
     pub(super) fn is_md5(&self) -> bool {
-        self.0.len() == MD5_DIGITS
+        usize::from(self.length) == MD5_DIGITS
+    }
+}
+
+impl serde::Serialize for Hashed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
 impl std::fmt::Debug for Hashed {
     /// Shows the first 8 digits only.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Hashed({}…)", self.0.get(..SHOWN_DIGITS).unwrap_or_default())
+        write!(formatter, "Hashed({}…)", self.as_str().get(..SHOWN_DIGITS).unwrap_or_default())
     }
 }
 

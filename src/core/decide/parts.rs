@@ -145,8 +145,8 @@ pub(super) fn user_data(
         return known;
     }
     let context = Context { country: None, default_country: None, today: now.date() };
-    let id = customer::hash_all(Field::ExternalId, [id], &context);
-    known.add(Field::ExternalId, id.kept);
+    let id = customer::hash(Field::ExternalId, id, &context).ok().flatten();
+    known.add(Field::ExternalId, id.map(|kept| kept.hash));
     known
 }
 
@@ -204,7 +204,7 @@ pub(super) fn event_id(
         // The id that the sender's browser or app gives its copy.
         (Occasion::Event(_), Some(own)) => EventId::new(own),
         (occasion, own) => {
-            EventId::new(format!("{}.{}", occasion.as_str(), own.unwrap_or(case.record_id)))
+            EventId::new([occasion.as_str(), ".", own.unwrap_or(case.record_id)].concat())
         }
     }
 }

@@ -55,20 +55,25 @@ impl ItemReader<'_> {
 
     fn item<'a>(&mut self, fields: &Fields<'a>) -> Option<ContentItem<'a>> {
         let mut item = ContentItem::default();
-        let mut given: Vec<&str> = Vec::new();
+        let (mut has_id, mut has_quantity) = (false, false);
         for (key, value) in fields.iter().filter(|(_, value)| says_something(value)) {
-            given.push(key);
             match &**key {
-                "id" => item.id = self.id(value),
-                "quantity" => item.quantity = self.quantity(value),
+                "id" => {
+                    has_id = true;
+                    item.id = self.id(value);
+                }
+                "quantity" => {
+                    has_quantity = true;
+                    item.quantity = self.quantity(value);
+                }
                 "item_price" => item.item_price = self.price(value),
                 other => self.text(other, value, &mut item),
             }
         }
-        if !given.contains(&"id") {
+        if !has_id {
             self.say(Code::ContentsItem, "id", "an item of `contents` has no `id`".into(), HELP);
         }
-        if !given.contains(&"quantity") {
+        if !has_quantity {
             let says = "an item of `contents` has no `quantity`".into();
             self.say(Code::ContentsItem, "quantity", says, "send how many pieces: 1 or more");
         }

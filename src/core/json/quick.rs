@@ -272,12 +272,14 @@ fn plain(bytes: &[u8]) -> usize {
     8 * words.len() + rest.iter().position(is_end).unwrap_or(rest.len())
 }
 
+/// The lowest and the highest bit of each of eight bytes.
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGH: u64 = ONES << 7;
+
 /// Whether one of eight bytes ends plain text: the lowest bit that is set belongs to the first that
 /// does. A byte is zero if taking one from it borrows; a borrow only ever comes from a byte below
 /// that is an end itself, so the lowest is right whatever stands above it.
 pub(super) const fn ends(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
     let quote = word ^ (ONES * b'"' as u64);
     let backslash = word ^ (ONES * b'\\' as u64);
     let is_quote = quote.wrapping_sub(ONES) & !quote;
@@ -288,7 +290,30 @@ pub(super) const fn ends(word: u64) -> u64 {
 
 /// Whether a text is a JSON string without an escape.
 pub(super) fn is_plain(text: &str) -> bool {
-    plain(text.as_bytes()) == text.len()
+    !any_eight(text, ends)
+}
+
+/// Whether a text has an `@`.
+pub(super) fn has_at(text: &str) -> bool {
+    any_eight(text, |word| {
+        let at = word ^ (ONES * u64::from(b'@'));
+        at.wrapping_sub(ONES) & !at & HIGH
+    })
+}
+
+/// Whether something is found in eight bytes of a text. Its last eight are looked at together, some
+/// of them for the second time; what is shorter is filled up with blanks.
+#[inline]
+fn any_eight(text: &str, found: impl Fn(u64) -> u64) -> bool {
+    const BLANKS: u64 = ONES * b' ' as u64;
+    let bytes = text.as_bytes();
+    let Some(last) = bytes.last_chunk::<8>() else {
+        let word = bytes.iter().fold(BLANKS, |word, byte| word << 8 | u64::from(*byte));
+        return found(word) != 0;
+    };
+    let (words, _) = bytes.as_chunks::<8>();
+    found(u64::from_le_bytes(*last)) != 0
+        || words.iter().any(|word| found(u64::from_le_bytes(*word)) != 0)
 }
 
 #[cfg(test)]
@@ -485,6 +510,7 @@ mod tests {
         fn plain_text_needs_no_escape(text in any::<String>()) {
             let escaped = serde_json::to_string(&text).expect("text");
             prop_assert_eq!(is_plain(&text), escaped.len() == text.len() + 2);
+            prop_assert_eq!(has_at(&text), text.contains('@'));
             prop_assert_eq!(super::super::quoted(&text), escaped);
         }
     }

@@ -63,7 +63,7 @@ enum Declared {
 pub fn read_payment<'j>(body: &'j Json<'_>) -> Reading<FauryaPayment<'j>> {
     let Some(fields) = json::fields(body) else { return BodyReader::not_an_object(body) };
     let mut reader = BodyReader::new(fields);
-    let visitor = required_id("faurya_visitor_id", &mut reader).and_then(|id| UserId::read(&id));
+    let visitor = required_id("faurya_visitor_id", &mut reader).and_then(UserId::read);
     let transaction = required_id("transaction_id", &mut reader);
     let amount = amount(&mut reader);
     // Nothing is attributed to a session here: its kind is all that can be wrong with it.
@@ -71,10 +71,10 @@ pub fn read_payment<'j>(body: &'j Json<'_>) -> Reading<FauryaPayment<'j>> {
     let currency = reader.optional_text("currency");
     let metadata = metadata(&mut reader);
     let findings = reader.findings;
-    let transaction = transaction.and_then(|id| PaymentId::read(&id));
+    let transaction = transaction.and_then(PaymentId::read);
     let value = match (visitor, transaction, amount) {
         (Some(visitor), Some(transaction_id), Some(amount)) if !findings.has_error() => {
-            let currency = currency.as_deref().map(Declared::read);
+            let currency = currency.map(Declared::read);
             Some(FauryaPayment { visitor, transaction_id, amount, currency, metadata })
         }
         _ => None,
@@ -136,7 +136,7 @@ impl FauryaPayment<'_> {
 }
 
 /// An id that must be there, as text.
-fn required_id(key: &str, reader: &mut BodyReader<'_, '_>) -> Option<String> {
+fn required_id<'f>(key: &str, reader: &mut BodyReader<'f, '_>) -> Option<&'f str> {
     if reader.get(key).is_none_or(json::is_blank) {
         reader.missing(key, "");
         return None;
@@ -145,7 +145,7 @@ fn required_id(key: &str, reader: &mut BodyReader<'_, '_>) -> Option<String> {
 }
 
 /// An id that may be absent. A number is refused: Faurya types its ids as text.
-fn optional_id(key: &str, reader: &mut BodyReader<'_, '_>) -> Option<String> {
+fn optional_id<'f>(key: &str, reader: &mut BodyReader<'f, '_>) -> Option<&'f str> {
     let id = reader.optional_text(key)?;
     if id.chars().nth(ID_CHARS_MAX).is_some() {
         let says = format!("{key} has more than {ID_CHARS_MAX} characters");

@@ -7,7 +7,7 @@
 use crate::core::customer::Field;
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::json::{self, Json};
-use crate::core::names::{letters_of, suggestion};
+use crate::core::names::{Outline, suggestion};
 use crate::core::payment::reader::BodyReader;
 use crate::core::user_data::ClearField;
 
@@ -130,21 +130,24 @@ const SYNONYMS: [(&str, &str); 7] = [
 /// Whether a key has the letters of a refusal, or almost: every field of every capture is asked, and
 /// hardly one has.
 fn may_refuse(key: &str) -> bool {
-    /// The letters of a refusal, and how many others a suggestion allows: two for each step.
-    const NEAR: [(u64, u32); 4] = [
-        (letters_of(REFUSALS[0]), 4),
-        (letters_of(REFUSALS[1]), 6),
-        (letters_of(REFUSALS[2]), 6),
-        (letters_of(REFUSALS[3]), 6),
+    const NEAR: [Outline; 4] = [
+        Outline::of(REFUSALS[0]),
+        Outline::of(REFUSALS[1]),
+        Outline::of(REFUSALS[2]),
+        Outline::of(REFUSALS[3]),
     ];
     /// The letters that all synonyms of a refusal have.
     const OPT_OUT_LETTERS: u64 = letters_of("optu");
     const SYNONYM_LETTERS: [u64; 3] =
         [letters_of("ldu"), letters_of("dpo"), letters_of("limiteddatause")];
-    let letters = letters_of(key);
-    NEAR.iter().any(|(word, most)| (word ^ letters).count_ones() <= *most)
-        || letters & OPT_OUT_LETTERS == OPT_OUT_LETTERS
-        || SYNONYM_LETTERS.contains(&(letters & LETTERS))
+    let outline = Outline::of(key);
+    outline.letters & OPT_OUT_LETTERS == OPT_OUT_LETTERS
+        || SYNONYM_LETTERS.contains(&(outline.letters & LETTERS))
+        || NEAR.iter().any(|word| outline.may_mean(*word))
+}
+
+const fn letters_of(text: &str) -> u64 {
+    Outline::of(text).letters
 }
 
 /// The bits of letters and digits.

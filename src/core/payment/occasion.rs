@@ -52,7 +52,7 @@ impl Occasion<'_> {
 }
 
 /// `event_name`: required, and not blank.
-pub(super) fn event_name(reader: &mut BodyReader<'_, '_>) -> Option<String> {
+pub(super) fn event_name<'f>(reader: &mut BodyReader<'f, '_>) -> Option<&'f str> {
     if reader.get("event_name").is_none_or(json::is_blank) {
         reader.missing("event_name", "send the name under which [events] binds it");
         return None;

@@ -77,19 +77,22 @@ const FIRST_LETTERS: [u32; NAME_BYTES_MAX + 1] = {
     letters
 };
 
-/// The last letters of the names that begin with a letter, one bit each.
-const LAST_LETTERS: [u32; 26] = {
-    let (mut letters, mut at) = ([0; 26], 0);
+/// The length of the shortest name with this first and this last letter.
+const SHORTEST: [[usize; 26]; 26] = {
+    let (mut shortest, mut at) = ([[usize::MAX; 26]; 26], 0);
     while at < NAMES.len() {
         let name = NAMES[at].as_bytes();
-        letters[(name[0] - b'a') as usize] |= 1 << (name[name.len() - 1] - b'a');
+        let (first, last) = (name[0] - b'a', name[name.len() - 1] - b'a');
+        if name.len() < shortest[first as usize][last as usize] {
+            shortest[first as usize][last as usize] = name.len();
+        }
         at += 1;
     }
-    letters
+    shortest
 };
 
 /// Whether a key may be a name: one that begins and ends with a letter or digit must do so with those
-/// of a name, and hardly a key does. Anything else may be one.
+/// of a name that is no longer, and hardly a key does. Anything else may be one.
 fn may_be_name(key: &str) -> bool {
     let (Some(first), Some(last)) = (key.as_bytes().first(), key.as_bytes().last()) else {
         return false;
@@ -99,7 +102,7 @@ fn may_be_name(key: &str) -> bool {
     }
     let letter = |byte: &u8| byte.to_ascii_lowercase().checked_sub(b'a').map(usize::from);
     match (letter(first), letter(last)) {
-        (Some(first), Some(last)) => LAST_LETTERS[first] >> last & 1 == 1,
+        (Some(first), Some(last)) => key.len() >= SHORTEST[first][last],
         // A digit is at neither end of a name.
         _ => false,
     }
@@ -252,7 +255,7 @@ pub fn clean_address(url: &str) -> (String, bool) {
 /// Whether a text is, as a whole, an e-mail address.
 #[must_use]
 pub fn is_address(text: &str) -> bool {
-    if memchr::memchr(b'@', text.as_bytes()).is_none() {
+    if !json::has_at(text) {
         return false;
     }
     let text = text.trim();

@@ -71,7 +71,7 @@ impl<'f, 'a> BodyReader<'f, 'a> {
     }
 
     /// An id that must be there: text, or a number read as its digits.
-    pub fn required_id(&mut self, key: &str) -> Option<String> {
+    pub fn required_id(&mut self, key: &str) -> Option<&'f str> {
         if self.get(key).is_none_or(json::is_blank) {
             self.missing(key, "");
             return None;
@@ -80,12 +80,12 @@ impl<'f, 'a> BodyReader<'f, 'a> {
     }
 
     /// An id that may be absent. Blank means absent.
-    pub fn optional_id(&mut self, key: &str) -> Option<String> {
+    pub fn optional_id(&mut self, key: &str) -> Option<&'f str> {
         self.text(key, ID_CHARS_MAX, json::text_or_number)
     }
 
     /// A text that may be absent. Blank means absent.
-    pub fn optional_text(&mut self, key: &str) -> Option<String> {
+    pub fn optional_text(&mut self, key: &str) -> Option<&'f str> {
         self.text(key, TEXT_CHARS_MAX, json::text)
     }
 
@@ -128,7 +128,7 @@ impl<'f, 'a> BodyReader<'f, 'a> {
             return None;
         }
         let text = self.text(key, TEXT_CHARS_MAX, json::text_or_number)?;
-        match Timestamp::read(&text) {
+        match Timestamp::read(text) {
             Ok(time) => Some(time),
             Err(reason) => {
                 let says = format!("{key} {reason}");
@@ -176,7 +176,7 @@ impl<'f, 'a> BodyReader<'f, 'a> {
         key: &str,
         chars_max: usize,
         read: fn(&'f Json<'a>) -> Option<&'f str>,
-    ) -> Option<String> {
+    ) -> Option<&'f str> {
         let value = self.get(key)?;
         let Some(text) = read(value) else {
             self.kind(key, "text", value);
@@ -189,6 +189,6 @@ impl<'f, 'a> BodyReader<'f, 'a> {
             self.findings.push(Finding::in_body(Code::FieldTooLong, self.pointer(key), says));
             return None;
         }
-        (!text.is_empty()).then(|| text.to_owned())
+        (!text.is_empty()).then_some(text)
     }
 }

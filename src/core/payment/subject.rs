@@ -21,7 +21,7 @@ pub(super) fn payment<'a>(
     reader: &mut BodyReader<'_, '_>,
     event_data: Option<&Json<'_>>,
 ) -> Option<Subject<'a>> {
-    let payment_id = reader.optional_id("payment_id").and_then(|id| PaymentId::read(&id));
+    let payment_id = reader.optional_id("payment_id").and_then(PaymentId::read);
     let payment_type = payment_type(reader);
     let status = status(reader);
     let amount = amount(reader, event_data);
@@ -38,14 +38,14 @@ pub(super) fn event<'a>(
     let name = occasion::event_name(reader);
     let inner = |key: &str| json::get(json::fields(event_data?)?, key);
     let shared = inner("event_id").and_then(json::text_or_number).and_then(PaymentId::read);
-    let own = reader.optional_id("event_id").and_then(|id| PaymentId::read(&id));
+    let own = reader.optional_id("event_id").and_then(PaymentId::read);
     let revenue = match (reader.get("amount"), inner("amount")) {
         (Some(_), _) => reader.amount("amount"),
         (None, Some(Json::Number((digits, _)))) => Amount::read(digits).ok(),
         (None, _) => None,
     };
     Some(Subject {
-        occasion: Occasion::Event(name?.into()),
+        occasion: Occasion::Event(name?.to_owned().into()),
         status: PaymentStatus::Completed,
         payment_id: own.or(shared),
         amount: revenue.filter(|amount| !amount.is_negative()),
@@ -55,7 +55,7 @@ pub(super) fn event<'a>(
 fn payment_type(reader: &mut BodyReader<'_, '_>) -> Option<PaymentType> {
     let Some(word) = reader.optional_text("type") else { return Some(PaymentType::Default) };
     // The Flutter SDK sends the name of its enum (reference/payment-apis.md 2.3).
-    let word = if word == "DEFAULT_PAYMENT" { "DEFAULT" } else { &word };
+    let word = if word == "DEFAULT_PAYMENT" { "DEFAULT" } else { word };
     let found = PaymentType::read(word);
     if found.is_none() {
         let says = none_of("payment types", PaymentType::words(), word);
@@ -67,12 +67,12 @@ fn payment_type(reader: &mut BodyReader<'_, '_>) -> Option<PaymentType> {
 
 fn status(reader: &mut BodyReader<'_, '_>) -> Option<PaymentStatus> {
     let Some(word) = reader.optional_text("status") else { return Some(PaymentStatus::Completed) };
-    let found = PaymentStatus::read(&word);
+    let found = PaymentStatus::read(word);
     if found.is_none() {
-        let says = none_of("payment statuses", PaymentStatus::words(), &word);
+        let says = none_of("payment statuses", PaymentStatus::words(), word);
         let says = format!("status {says}");
         let words = PaymentStatus::words();
-        reader.findings.push(unknown(Code::StatusUnknown, "/status", says, &word, words));
+        reader.findings.push(unknown(Code::StatusUnknown, "/status", says, word, words));
     }
     found
 }

@@ -6,7 +6,7 @@
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::UserData;
-use crate::core::customer::{Field, Hashed};
+use crate::core::customer::Field;
 use crate::core::json;
 
 impl UserData {
@@ -21,16 +21,23 @@ impl UserData {
     /// Writes that object. What `Serialize` says is what must stand here.
     pub(crate) fn write(&self, text: &mut String) {
         let start = text.len();
-        let mut before = "{";
-        let mut key = |key: &str, text: &mut String| {
+        let mut before = r#"{""#;
+        // Keys are words of Meta's, and no character of a digest needs an escape.
+        let mut key = |key: &'static str, text: &mut String| {
             text.push_str(before);
-            before = ",";
-            json::write_quoted(key, text);
-            text.push(':');
+            before = r#",""#;
+            text.push_str(key);
+            text.push_str(r#"":"#);
         };
-        for (field, values) in &self.hashed {
+        for (field, hashes) in self.by_field() {
             key(field.key(), text);
-            json::write_texts(values.iter().map(Hashed::as_str), text);
+            let mut before = r#"[""#;
+            for hash in hashes {
+                text.push_str(before);
+                text.push_str(hash.as_str());
+                before = r#"",""#;
+            }
+            text.push_str(r#""]"#);
         }
         for (field, value) in &self.clear {
             key(field.as_str(), text);
@@ -40,7 +47,7 @@ impl UserData {
             key(Field::ExternalId.key(), text);
             json::write_quoted(id, text);
         }
-        text.push_str(if before == "{" { "{}" } else { "}" });
+        text.push_str(if text.len() == start { "{}" } else { "}" });
         debug_assert_eq!(serde_json::to_string(self).ok().as_deref(), Some(&text[start..]));
     }
 }
@@ -49,8 +56,8 @@ impl UserData {
 impl Serialize for UserData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (field, values) in &self.hashed {
-            map.serialize_entry(field.key(), values)?;
+        for (field, values) in self.by_field() {
+            map.serialize_entry(field.key(), &values.collect::<Vec<_>>())?;
         }
         for (field, value) in &self.clear {
             map.serialize_entry(field.as_str(), value)?;

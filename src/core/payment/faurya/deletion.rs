@@ -57,11 +57,11 @@ pub fn read_deletion(body: &Json<'_>) -> Reading<Deletion> {
     reader.nothing_but(&FILTERS, &[], "leave it out: no deletion is narrowed by it");
     let transaction = ["transaction_id", "tx_id"].into_iter().find(|key| names(key, &reader));
     if let Some(key) = transaction {
-        let id = named_id(key, &mut reader).and_then(|id| PaymentId::read(&id));
+        let id = named_id(key, &mut reader).and_then(PaymentId::read);
         let id = id.filter(|_| !reader.findings.has_error());
         return Reading { value: id.map(Deletion::Transaction), findings: reader.findings };
     }
-    let visitor = named_id("faurya_visitor_id", &mut reader).and_then(|id| UserId::read(&id));
+    let visitor = named_id("faurya_visitor_id", &mut reader).and_then(UserId::read);
     let from = time(["startAt", "startDate"], End::First, &mut reader);
     let to = time(["endAt", "endDate"], End::Last, &mut reader);
     if let (Some(from), Some(to)) = (from, to)
@@ -84,7 +84,7 @@ fn names(key: &str, reader: &BodyReader<'_, '_>) -> bool {
 }
 
 /// An id that may be absent, but not blank.
-fn named_id(key: &str, reader: &mut BodyReader<'_, '_>) -> Option<String> {
+fn named_id<'f>(key: &str, reader: &mut BodyReader<'f, '_>) -> Option<&'f str> {
     not_blank(key, reader).then(|| optional_id(key, reader)).flatten()
 }
 

@@ -26,7 +26,7 @@ pub struct Visitor {
 pub fn read_visitor(body: &Json<'_>, arrival: impl Into<Arrival>) -> Reading<Visitor> {
     let Some(fields) = json::fields(body) else { return BodyReader::not_an_object(body) };
     let mut reader = BodyReader::new(fields);
-    let id = optional_id("faurya_visitor_id", &mut reader).and_then(|id| UserId::read(&id));
+    let id = optional_id("faurya_visitor_id", &mut reader).and_then(UserId::read);
     let user_data = user_data::of_payment(&mut reader, arrival.into().context());
     let user = User { user_data, ..User::default() };
     let value = (!reader.findings.has_error()).then_some(Visitor { id, user });
