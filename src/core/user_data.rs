@@ -159,7 +159,7 @@ impl UserData {
     /// field, this one's value stands; hashed values of both are kept, since Meta takes lists.
     #[must_use]
     pub fn completed_with(mut self, other: &Self) -> Self {
-        // Most payments bring nothing of the person's along but the id, which comes on top.
+        // Most payments bring nothing of the person's along. The place is for the id.
         if self == Self::default() && other.plain_external_id.is_none() {
             self.hashed.reserve_exact(other.hashed.len() + 1);
             self.hashed.extend_from_slice(&other.hashed);
@@ -400,6 +400,30 @@ mod tests {
         let mut reader = BodyReader::at("/user_data", &fields);
         let user_data = of_person(&mut reader, CONTEXT, Unknown::Warn);
         (user_data, reader.findings)
+    }
+
+    /// Values of one field stand side by side, whatever order they come in.
+    #[test]
+    fn equal_people_are_equal_and_no_field_has_too_many_values() {
+        let hash = |number: usize| Hashed::parse(&format!("{number:064x}")).expect("a digest");
+        let of = |fields: &[(Field, usize)]| {
+            let mut person = UserData::default();
+            fields.iter().for_each(|(field, number)| person.add(*field, [hash(*number)]));
+            person
+        };
+        let (email, city) = (Field::Email, Field::City);
+        let person = of(&[(city, 3), (email, 1), (email, 2), (email, 1)]);
+        assert_eq!(person, of(&[(email, 1), (email, 2), (city, 3)]));
+        assert_eq!(person.keys().collect::<Vec<_>>(), ["em", "ct"]);
+        // What only the other knows comes behind; a field that is named again is corrected as a whole.
+        let completed = of(&[(email, 9)]).completed_with(&person);
+        assert_eq!(completed, of(&[(email, 9), (email, 1), (email, 2), (city, 3)]));
+        let corrected = of(&[(city, 9)]).correcting(person);
+        assert_eq!(corrected, of(&[(email, 1), (email, 2), (city, 9)]));
+
+        let many: Vec<_> = (0..VALUES_MAX + 3).map(|number| (email, number)).collect();
+        assert_eq!(of(&many).hashed.len(), VALUES_MAX);
+        assert_eq!(of(&many).completed_with(&of(&[(email, 99)])).hashed.len(), VALUES_MAX);
     }
 
     #[test]

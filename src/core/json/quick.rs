@@ -333,6 +333,25 @@ mod tests {
         }
     }
 
+    /// Each byte at each place of texts of which some fill whole words and some do not.
+    #[test]
+    fn what_is_looked_for_is_found_wherever_it_stands() {
+        for length in 1..=20_usize {
+            for at in 0..length {
+                for byte in 0..128_u8 {
+                    let mut text = vec![b'x'; length];
+                    text[at] = byte;
+                    let text = String::from_utf8(text).expect("ASCII");
+                    let is_plain_text = byte >= 0x20 && byte != b'"' && byte != b'\\';
+                    assert_eq!(is_plain(&text), is_plain_text, "{text:?}");
+                    assert_eq!(has_at(&text), byte == b'@', "{text:?}");
+                }
+            }
+        }
+        assert!(is_plain("") && !has_at(""));
+        assert!(is_plain("pl\u{e4}tzchen \u{1f36a}") && !has_at("pl\u{e4}tzchen \u{1f36a}"));
+    }
+
     #[test]
     fn many_small_objects_get_no_room_that_they_do_not_need() {
         let many = format!("[{}{{}}]", "{\"a\":1},".repeat(2 * ROOMY));

@@ -7,7 +7,7 @@
 use crate::core::customer::Field;
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::json::{self, Json};
-use crate::core::names::{Outline, suggestion};
+use crate::core::names::{Letters, suggestion};
 use crate::core::payment::reader::BodyReader;
 use crate::core::user_data::ClearField;
 
@@ -127,27 +127,28 @@ const SYNONYMS: [(&str, &str); 7] = [
     ("limiteddatause", "data_processing_options"),
 ];
 
-/// Whether a key has the letters of a refusal, or almost: every field of every capture is asked, and
-/// hardly one has.
+/// Whether a key may be a refusal, by its letters and its length: every field of every capture is
+/// asked, and hardly one may.
 fn may_refuse(key: &str) -> bool {
-    const NEAR: [Outline; 4] = [
-        Outline::of(REFUSALS[0]),
-        Outline::of(REFUSALS[1]),
-        Outline::of(REFUSALS[2]),
-        Outline::of(REFUSALS[3]),
+    const NEAR: [Letters; 4] = [
+        Letters::of(REFUSALS[0]),
+        Letters::of(REFUSALS[1]),
+        Letters::of(REFUSALS[2]),
+        Letters::of(REFUSALS[3]),
     ];
     /// The letters that all synonyms of a refusal have.
     const OPT_OUT_LETTERS: u64 = letters_of("optu");
     const SYNONYM_LETTERS: [u64; 3] =
         [letters_of("ldu"), letters_of("dpo"), letters_of("limiteddatause")];
-    let outline = Outline::of(key);
-    outline.letters & OPT_OUT_LETTERS == OPT_OUT_LETTERS
-        || SYNONYM_LETTERS.contains(&(outline.letters & LETTERS))
-        || NEAR.iter().any(|word| outline.may_mean(*word))
+    let letters = Letters::of(key);
+    letters.which & OPT_OUT_LETTERS == OPT_OUT_LETTERS
+        || SYNONYM_LETTERS.contains(&(letters.which & LETTERS))
+        || !key.is_ascii()
+        || NEAR.iter().any(|word| letters.may_mean(*word))
 }
 
 const fn letters_of(text: &str) -> u64 {
-    Outline::of(text).letters
+    Letters::of(text).which
 }
 
 /// The bits of letters and digits.
@@ -212,6 +213,11 @@ mod tests {
             ("dataProcessingOptionsState", "data_processing_options_state"),
             ("data_processing_options_contry", "data_processing_options_country"),
             ("limitedDataUse", "data_processing_options"),
+            ("limited.data.use", "data_processing_options"),
+            ("l-d-u", "data_processing_options"),
+            ("d-p_o", "data_processing_options"),
+            ("DPO!", "data_processing_options"),
+            ("data_procss\u{130}g_opt\u{130}ns", "data_processing_options"),
         ] {
             let body = format!(r#"{{"{key}":true}}"#);
             let Ok(Json::Object(fields)) = json::read(body.as_bytes()) else {

@@ -75,3 +75,13 @@ fn the_same_id_has_another_number_in_another_database() {
     assert_eq!(hash(&one), hash(&one));
     assert_ne!(hash(&one), hash(&other));
 }
+
+#[test]
+fn the_ends_of_the_table_are_found_without_reading_it() {
+    let connection = database();
+    let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {ENDS}")).expect("a plan");
+    let steps = plan.query_map([], |row| row.get::<_, String>(3)).expect("its steps");
+    let steps: Vec<String> = steps.collect::<Result<_, _>>().expect("its steps");
+    let reads = |word: &str| steps.iter().filter(|step| step.starts_with(word)).count();
+    assert_eq!((reads("SEARCH payment_keys"), reads("SCAN payment_keys")), (2, 0), "{steps:?}");
+}
