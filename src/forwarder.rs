@@ -213,7 +213,8 @@ impl Forwarder {
         let log = self.store.log(self.key, window.position, self.limits()).await?;
         window.is_behind = log.is_full;
         let Some(last) = log.deliveries.last().map(|delivery| delivery.seq) else {
-            // What was appended since the position went to other datasets; it is not read again.
+            // What was appended since the position went to other datasets; it is not read again. The
+            // log's end in memory may be a moment behind the table that gave the position.
             window.position = window.position.max(log.newest);
             return Ok(None);
         };

@@ -144,7 +144,7 @@ struct StoredDecision<'d> {
     verdict: &'d RawValue,
     reason: Option<&'d RawValue>,
     because: Option<&'d RawValue>,
-    currency: Option<Cow<'d, str>>,
+    currency: Option<String>,
     events: &'d RawValue,
     findings: Vec<&'d RawValue>,
     mapping: &'d RawValue,
@@ -262,10 +262,7 @@ impl Captured {
     fn of(payment: &Payment<'_>, told: Told, recorded: bool) -> Self {
         let currency = match &told {
             Told::Fresh(decision) => decision.currency.map(|currency| currency.code().into()),
-            Told::Stored(text) => {
-                let currency = StoredDecision::read(text).currency;
-                currency.map(|currency| Cow::Owned(currency.into_owned()))
-            }
+            Told::Stored(text) => StoredDecision::read(text).currency.map(Cow::Owned),
         };
         let subject = Subject::of(payment, currency);
         let answer =

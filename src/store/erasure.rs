@@ -194,7 +194,7 @@ fn erase(books: &mut Books<'_>, now: Timestamp) -> Result<Erased, StoreError> {
         if count == 0 && age < AGE_MAX_MILLIS {
             look_again(connection, seq, received_at.plus_millis(AGE_MAX_MILLIS))?;
         } else if is_finished(connection, (first, count), now)? {
-            erase_one(connection, seq, (first, count))?;
+            erase_one(books, seq, (first, count))?;
             erased.payments += 1;
         } else {
             let (shortest, longest) = NEXT_LOOK_MILLIS;
@@ -238,12 +238,13 @@ fn is_finished(
 }
 
 fn erase_one(
-    connection: &Connection,
+    books: &mut Books<'_>,
     seq: i64,
     (first, count): (i64, i64),
 ) -> Result<(), StoreError> {
-    connection.prepare_cached(ERASE_CAPTURE)?.execute([seq])?;
-    connection.prepare_cached(ERASE_EVENTS)?.execute([first, first + count])?;
+    books.connection.prepare_cached(ERASE_CAPTURE)?.execute([seq])?;
+    books.connection.prepare_cached(ERASE_EVENTS)?.execute([first, first + count])?;
+    books.state.recent.changed(first + count - 1);
     Ok(())
 }
 
@@ -262,7 +263,7 @@ pub(super) fn finished(
     if let Some((seq, first, count)) = found.optional()?
         && is_finished(connection, (first, count), now)?
     {
-        erase_one(connection, seq, (first, count))?;
+        erase_one(books, seq, (first, count))?;
         books.state.erase();
     }
     Ok(())

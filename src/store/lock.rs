@@ -38,11 +38,14 @@ impl Lock {
         let own = |path: &Path| {
             OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
         };
-        drop(own(path).map_err(open)?);
         let beside = super::beside(path, "lock");
         let file = own(&beside).map_err(open)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => {
+                // Only now: closing it would take the locks away that this process may have on it.
+                drop(own(path).map_err(open)?);
+                Ok(Self { _file: file })
+            }
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => Err(open(source)),
         }

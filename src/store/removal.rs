@@ -217,7 +217,7 @@ fn remove(
 
 /// Erases the frozen events of a removed payment; what is not finished will not be sent.
 fn withhold(
-    books: &Books<'_>,
+    books: &mut Books<'_>,
     deliveries: std::ops::Range<i64>,
     now: Timestamp,
     removed: &mut Removed,
@@ -246,7 +246,7 @@ fn withhold(
         } else {
             removed.withheld += 1;
         }
-        books.state.recent.distrust();
+        books.state.recent.changed(delivery);
         for erase in [
             "UPDATE deliveries SET body = '', checksum = NULL WHERE seq = ?1",
             // What a person wrote about a dead letter may be about the other person.

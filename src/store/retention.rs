@@ -152,6 +152,7 @@ fn payments(books: &mut Books<'_>, kept: &Kept, stage: Stage) -> Result<Pruned, 
             continue;
         }
         prune_deliveries(connection, &old.deliveries)?;
+        books.state.recent.changed(old.deliveries.end - 1);
         let former = "DELETE FROM former_decisions WHERE payment = ?1";
         connection.prepare_cached(former)?.execute([old.seq])?;
         connection.prepare_cached(&delete)?.execute([old.seq])?;

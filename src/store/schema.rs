@@ -106,6 +106,15 @@ pub(super) fn migrate_to(connection: &mut Connection, last: u32) -> Result<(), S
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
+    // An index of ten million payments is sorted beside the database: in memory it would take more than
+    // the service ever does.
+    connection.pragma_update(None, "temp_store", "FILE")?;
+    let migrated = apply(connection, (found, last));
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    migrated
+}
+
+fn apply(connection: &mut Connection, (found, last): (u32, u32)) -> Result<(), StoreError> {
     for (number, migration) in (1_u32..=last).zip(MIGRATIONS).skip(found as usize) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;

@@ -152,7 +152,7 @@ async fn an_event_that_panics_is_a_dead_letter_after_three_tries_and_delays_nobo
         let tries = story.body.to_string().matches(r#""outcome":"panicked""#).count();
         // Behind the restart none counts until another event has passed, and the story's clock may run
         // ahead of that on a busy machine; core::delivery has the table of exactly three.
-        assert!(tries >= 3, "{}", story.body);
+        assert!((3..=9).contains(&tries), "{}", story.body);
     }
 }
 

@@ -256,11 +256,15 @@ mod tests {
     fn a_fold_that_could_not_be_synced_is_known_as_soon_as_it_is_over() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("books.db");
+        std::fs::write(&path, "").expect("an empty file");
+        let own = DatabaseFile::open(&path).expect("a file");
+        // A device that is no disk refuses to be synced. Both are closed behind the connection.
+        let refuses = DatabaseFile::open(Path::new("/dev/null")).expect("a device");
+        let files = [(Arc::new(own), false), (Arc::new(refuses), true)];
         let connection = schema::connect(&path).expect("a database");
         connection.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1);").expect("rows");
-        // A device that is no disk refuses to be synced.
-        for (file, fails) in [(path.as_path(), false), (Path::new("/dev/null"), true)] {
-            let file = Arc::new(DatabaseFile::open(file).expect("a file"));
+        for (file, fails) in &files {
+            let (file, fails) = (Arc::clone(file), *fails);
             let health = Arc::new(Health::of(&path));
             let folding = Folding::start(&path, file, Arc::clone(&health)).expect("a thread");
             folding.begin();
