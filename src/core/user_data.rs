@@ -408,7 +408,9 @@ mod tests {
         let hash = |number: usize| Hashed::parse(&format!("{number:064x}")).expect("a digest");
         let of = |fields: &[(Field, usize)]| {
             let mut person = UserData::default();
-            fields.iter().for_each(|(field, number)| person.add(*field, [hash(*number)]));
+            for (field, number) in fields {
+                person.add(*field, [hash(*number)]);
+            }
             person
         };
         let (email, city) = (Field::Email, Field::City);
