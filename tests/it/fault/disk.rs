@@ -8,8 +8,10 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
+use tillpost::sandbox::Sandbox;
 
-use crate::program::Program;
+use super::load::Load;
+use crate::program::{self, Program};
 
 /// The disk of one program.
 pub(super) struct Disk {
@@ -75,4 +77,16 @@ fn library() -> &'static Path {
         assert!(compiled.is_ok_and(|status| status.success()), "cc compiles {}", source.display());
         library
     })
+}
+
+/// How a story on such a disk begins: a folder and whom the service in it sends to, the disk and a
+/// producer, and the service, which knows the producer's user.
+pub(super) async fn begun() -> ((TempDir, Sandbox), (Disk, Load), Program) {
+    let folder = TempDir::new().expect("a folder");
+    let (sandbox, address) = program::oracle().await;
+    Program::configure(folder.path(), address);
+    let (disk, load) = (Disk::new(), Load::new());
+    let program = disk.start(folder.path()).expect("a start");
+    load.sign_up(program.api).await;
+    ((folder, sandbox), (disk, load), program)
 }

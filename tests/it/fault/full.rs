@@ -5,20 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
-use super::disk::{Disk, database};
-use super::load::{Answered, Load, ended, wait_until};
-use crate::program::{self, Program};
+use super::disk::{begun, database};
+use super::load::{Answered, ended, wait_until};
 
 /// Load until 503, then: the rest goes on, and so does everything once there is room.
 async fn story(orders: &str, proof: &str) {
-    let folder = TempDir::new().expect("a folder");
-    let (sandbox, address) = program::oracle().await;
-    Program::configure(folder.path(), address);
-    let (disk, load) = (Disk::new(), Load::new());
-    let mut program = disk.start(folder.path()).expect("a start");
-    load.sign_up(program.api).await;
+    let ((folder, sandbox), (disk, load), mut program) = begun().await;
 
     let connections = load.start(program.api);
     wait_until(|| load.taken() >= 200, "a disk with room takes").await;

@@ -5,22 +5,15 @@
 //! Long: `FAULT_ROUNDS=100`.
 
 use rusqlite::Connection;
-use tempfile::TempDir;
 
-use super::disk::{Disk, database};
-use super::load::{Load, ended};
+use super::disk::{begun, database};
+use super::load::ended;
 use super::{rounds, seeded};
-use crate::program::{self, Program};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_cut_loses_nothing_that_was_promised() {
     let (mut random, rounds) = (seeded(), rounds(12));
-    let folder = TempDir::new().expect("a folder");
-    let (sandbox, address) = program::oracle().await;
-    Program::configure(folder.path(), address);
-    let (disk, load) = (Disk::new(), Load::new());
-    let mut program = disk.start(folder.path()).expect("a start");
-    load.sign_up(program.api).await;
+    let ((folder, sandbox), (disk, load), mut program) = begun().await;
     for round in 0..rounds {
         // The seed of what survives; 0 is a disk that forgets everything.
         let survivors = if random.bool() { 0 } else { random.u32(1..) };
@@ -55,12 +48,7 @@ async fn a_power_cut_loses_nothing_that_was_promised() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_judge_notices_a_disk_that_only_says_it_has_synced() {
-    let folder = TempDir::new().expect("a folder");
-    let (sandbox, address) = program::oracle().await;
-    Program::configure(folder.path(), address);
-    let (disk, load) = (Disk::new(), Load::new());
-    let mut program = disk.start(folder.path()).expect("a start");
-    load.sign_up(program.api).await;
+    let ((folder, sandbox), (disk, load), mut program) = begun().await;
     assert_eq!(program.terminate(), Some(0));
     disk.order("lie\ncut 400");
     let mut program = disk.start(folder.path()).expect("a start");

@@ -7,12 +7,9 @@
 
 use std::path::Path;
 
-use tempfile::TempDir;
-
-use super::disk::Disk;
-use super::load::{Load, ended};
+use super::disk::begun;
+use super::load::ended;
 use super::rounds;
-use crate::program::{self, Program};
 
 /// Writes and syncs between two folds beside the writer, at the very most: ten lengths of the log.
 const GOES_ON: usize = 20_000;
@@ -20,12 +17,7 @@ const GOES_ON: usize = 20_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_sync_ends_the_service_and_breaks_no_promise() {
     let rounds = rounds(6);
-    let folder = TempDir::new().expect("a folder");
-    let (sandbox, address) = program::oracle().await;
-    Program::configure(folder.path(), address);
-    let (disk, load) = (Disk::new(), Load::new());
-    let mut program = disk.start(folder.path()).expect("a start");
-    load.sign_up(program.api).await;
+    let ((folder, sandbox), (disk, load), mut program) = begun().await;
     for round in 0..rounds {
         // The first sixty in a long run; a few of them, far apart, in a short one.
         let number = if rounds < 60 { round * round + 1 } else { round + 1 };
@@ -52,12 +44,7 @@ async fn a_failed_sync_ends_the_service_and_breaks_no_promise() {
 /// what it wrote is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_sync_of_what_was_folded_in_ends_the_service_and_breaks_no_promise() {
-    let folder = TempDir::new().expect("a folder");
-    let (sandbox, address) = program::oracle().await;
-    Program::configure(folder.path(), address);
-    let (disk, load) = (Disk::new(), Load::new());
-    let mut program = disk.start(folder.path()).expect("a start");
-    load.sign_up(program.api).await;
+    let ((folder, sandbox), (disk, load), mut program) = begun().await;
     let rounds = rounds(3);
     for round in 0..rounds {
         let (number, struck) = (round % 4 + 1, disk.struck().len());
@@ -89,12 +76,7 @@ async fn the_judge_notices_a_sync_that_fails_and_does_not_tell() {
 }
 
 async fn is_noticed(nth: usize) -> bool {
-    let folder = TempDir::new().expect("a folder");
-    let (sandbox, address) = program::oracle().await;
-    Program::configure(folder.path(), address);
-    let (disk, load) = (Disk::new(), Load::new());
-    let mut program = disk.start(folder.path()).expect("a start");
-    load.sign_up(program.api).await;
+    let ((folder, sandbox), (disk, load), mut program) = begun().await;
     disk.order(&format!("deaf {nth}\ncut 300"));
     ended(load.start(program.api)).await;
     assert_eq!(program.wait(), Some(137), "the power failed");
