@@ -137,6 +137,7 @@ impl Kept {
 mod tests {
     use super::*;
     use crate::core::time::Timestamp;
+    use crate::store::{Entry, NewPayment, Source, Store};
 
     const SHOP: DatasetKey = DatasetKey(1);
     const APP: DatasetKey = DatasetKey(2);
@@ -226,5 +227,31 @@ mod tests {
         let left = tail.run(SHOP, 1, BatchLimits { events: 9, bytes: usize::MAX }).expect("two");
         assert_eq!(left.deliveries, [delivery(2, half), delivery(3, half)]);
         assert_eq!(tail.kept().bytes, BYTES_MAX);
+    }
+
+    /// Without the file a read of the table would fail: this is none.
+    #[tokio::test]
+    async fn a_forwarder_that_keeps_pace_reads_no_table() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("books.db")).expect("a store");
+        let dataset = store.dataset("storefront").await.expect("its number");
+        let moment = Timestamp::from_seconds(1_772_280_000);
+        let payment = NewPayment {
+            project: store.project("shop").await.expect("a number"),
+            payment_type: "DEFAULT".to_owned(),
+            payment_id: None,
+            user_id: "666".to_owned(),
+            source: Source::Sender,
+            received_at: moment,
+            capture: "{}".to_owned(),
+            decision: "{}".to_owned(),
+            deliveries: vec![(dataset, moment, "{}".into())],
+        };
+        store.enter(vec![Entry::Record(payment)]).await.expect("recorded");
+        store.close().await;
+        drop(folder);
+        let run = store.log(dataset, 0, LIMITS).await.expect("from memory");
+        assert_eq!(run.deliveries.len(), 1);
+        assert!(store.log(dataset, -1, LIMITS).await.is_err(), "the table is gone");
     }
 }
