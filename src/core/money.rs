@@ -250,6 +250,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_ordinary_number_is_read_the_short_way() {
+        for text in ["0", "7", "2000.50", "25096.005", "007"] {
+            assert!(Amount::read_plain(text).is_some(), "{text}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn few_digits_are_read_as_any_number_is(text in r"-?[0-9]{0,12}\.?[0-9]{0,12}") {
