@@ -177,7 +177,8 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         let is_unlike_its_column = matches!(
             error,
-            rusqlite::Error::IntegralValueOutOfRange(..)
+            rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
                 | rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::Utf8Error(..)
         );
@@ -468,6 +469,27 @@ mod tests {
         drop(books);
         let opened = Store::open(&path).map(drop);
         assert!(matches!(opened, Err(StoreError::Damaged(_))), "{opened:?}");
+    }
+
+    /// Flipped bytes in the head of a row make other types of its values. Once the wrong type alone was
+    /// no damage, and a start ended without a word of the doctor.
+    #[test]
+    fn a_value_that_is_unlike_its_column_is_damage() {
+        let connection = Connection::open_in_memory().expect("a database");
+        for value in ["NULL", "'one'", "x'00'", "1.5"] {
+            let select = format!("SELECT {value}");
+            let read = connection.query_row(&select, [], |row| row.get::<_, i64>(0));
+            let error = StoreError::from(read.expect_err("no whole number"));
+            assert!(matches!(error, StoreError::Damaged(_)), "{value}: {error:?}");
+        }
+        for (value, what) in
+            [("NULL", "nothing"), ("7", "a number"), ("CAST(x'ff' AS TEXT)", "torn")]
+        {
+            let select = format!("SELECT {value}");
+            let read = connection.query_row(&select, [], |row| row.get::<_, String>(0));
+            let error = StoreError::from(read.expect_err("no text"));
+            assert!(matches!(error, StoreError::Damaged(_)), "{what}: {error:?}");
+        }
     }
 
     #[tokio::test]
