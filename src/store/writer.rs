@@ -35,7 +35,7 @@ use super::recent::Tail;
 use super::room::Room;
 use super::{Bells, StoreError};
 pub(super) use folding::DatabaseFile;
-use folding::{Folding, How};
+use folding::{Cuts, Folding, How};
 pub(super) use job::Kind;
 use job::{Job, Jobs, Pending};
 pub(super) use state::State;
@@ -67,9 +67,6 @@ impl LogPages {
         Ok(Self { max, left: max / 4, much: 4 * max })
     }
 }
-
-/// After how many groups cutting off the log is tried again, if a reader held it up.
-const GROUPS_BETWEEN_CUTS: u32 = 64;
 
 /// What a job may use: the open transaction, and the numbers that only the writer knows.
 #[derive(Debug)]
@@ -199,9 +196,8 @@ struct Office {
 impl Office {
     fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>, syncer: Syncer, folding: Folding) {
         let mut group = Vec::with_capacity(GROUP_MAX);
-        let mut group_number = 0_u32;
+        let mut cuts = Cuts::default();
         while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-            let before = self.state.erased;
             let jobs = self.admitted(std::mem::take(&mut group));
             match self.together(jobs) {
                 Ok(jobs) => self.hand_over(jobs, &syncer, queue.is_empty()),
@@ -212,14 +208,13 @@ impl Office {
                     }
                 }
             }
-            group_number = group_number.wrapping_add(1);
-            let wanted = std::mem::take(&mut self.state.cut_wanted);
-            let is_time = !before || wanted || group_number.is_multiple_of(GROUPS_BETWEEN_CUTS);
+            let is_time = std::mem::take(&mut self.state.cut_wanted) | cuts.is_time();
             if let Some(error) = folding.failed() {
                 self.note(&error);
             }
             if self.state.erased && is_time && !folding.is_busy() {
                 self.state.erased = !self.fold_in(How::Cut, Some(&folding));
+                cuts.tried(!self.state.erased);
             } else {
                 self.fold_in_time(&folding);
             }

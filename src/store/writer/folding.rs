@@ -54,6 +54,32 @@ impl How {
     }
 }
 
+/// Most groups between two tries to cut off the log.
+const GROUPS_BETWEEN_CUTS: u32 = 64;
+
+/// When cutting off the log is tried again, if a reader held it up: behind the next group, the second
+/// from there, the fourth and so on. Readers take a moment, so the first tries mostly do it; and a
+/// database that somebody always reads from is not folded in behind each group in vain.
+#[derive(Debug, Default)]
+pub(super) struct Cuts {
+    distance: u32,
+    groups_left: u32,
+}
+
+impl Cuts {
+    /// Whether to try, one group later.
+    pub(super) fn is_time(&mut self) -> bool {
+        self.groups_left = self.groups_left.saturating_sub(1);
+        self.groups_left == 0
+    }
+
+    /// How a try ended.
+    pub(super) fn tried(&mut self, is_cut: bool) {
+        self.distance = if is_cut { 0 } else { (self.distance * 2).clamp(1, GROUPS_BETWEEN_CUTS) };
+        self.groups_left = self.distance;
+    }
+}
+
 /// Folds the log into the database.
 pub(super) fn fold(connection: &Connection, how: How) -> Result<Folded, StoreError> {
     let (mode, wait) = how.mode();
@@ -224,6 +250,49 @@ mod tests {
         let _: i64 = reading.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).expect("1");
         connection.execute("INSERT INTO t VALUES (2)", []).expect("a row");
         assert!(!fold(&connection, How::Cut).expect("folded").is_whole, "somebody reads");
+    }
+
+    #[test]
+    fn a_cut_that_was_held_up_is_tried_soon_and_then_less_often() {
+        let mut cuts = Cuts::default();
+        let mut tried = Vec::new();
+        for group in 1..=256 {
+            if cuts.is_time() {
+                tried.push(group);
+                cuts.tried(false);
+            }
+        }
+        assert_eq!(tried, [1, 2, 4, 8, 16, 32, 64, 128, 192, 256]);
+        cuts.tried(true);
+        assert!(cuts.is_time(), "what is erased next is cut off at once");
+    }
+
+    /// The log still held a removed person while a forwarder read, until some time later.
+    #[tokio::test]
+    async fn what_a_reader_held_up_is_cut_off_behind_the_next_group() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("books.db");
+        let log = || folder.path().join("books.db-wal").metadata().expect("a log").len();
+        let store = Store::open(&path).expect("a store");
+        let project = store.project("shop").await.expect("a number");
+        store.enter(vec![payment(project, 0)]).await.expect("entered");
+        let reader = schema::connect_reader(&path).expect("a reader");
+        let reading = reader.unchecked_transaction().expect("a snapshot");
+        let rows = |connection: &Connection| {
+            let count = "SELECT count(*) FROM payments";
+            connection.query_row(count, [], |row| row.get::<_, i64>(0)).expect("a count")
+        };
+        assert_eq!(rows(&reading), 1);
+        store.fold_in_erased(true).await.expect("told");
+        store.ping().await.expect("the writer");
+        assert!(log() > 0, "it cannot be cut off while somebody reads");
+        drop(reading);
+        // The fold is done behind the answer to its group, and before the next group.
+        for _ in 0..4 {
+            store.ping().await.expect("the writer");
+        }
+        assert_eq!(log(), 0);
+        store.close().await;
     }
 
     /// An import of seven million payments once left a log of 15 GB: each of its groups was larger than
