@@ -26,6 +26,11 @@ const SEGMENT_KEYS: usize = (1 << 20) / 8 * 7;
 /// Keys that one reader reads at a start, at most: some 30 ms.
 const KEYS_OF_ONE_READER: i64 = 100_000;
 
+/// Rows that are read before their keys are kept. Each key belongs to another place in memory, which
+/// is waited for; together the waits overlap, and do not hold up the reading. In turns with the reading
+/// a start with ten million took twice as long.
+const READ_AT_ONCE: usize = 1_024;
+
 /// Makes numbers of ids and users.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hashing {
@@ -122,14 +127,30 @@ impl Keys {
         Ok(())
     }
 
-    fn keep_all(&mut self, connection: &Connection, ends: (i64, i64)) -> Result<(), StoreError> {
-        let select = "SELECT seq, id_hash FROM payment_keys
-                      WHERE seq BETWEEN ?1 AND ?2 AND id_hash IS NOT NULL ORDER BY seq";
+    fn keep_all(
+        &mut self,
+        connection: &Connection,
+        (first, last): (i64, i64),
+    ) -> Result<(), StoreError> {
+        // The end and the missing ids are looked for here: as conditions they would be asked of each
+        // row by `SQLite`, a tenth of the time.
+        let select = "SELECT seq, id_hash FROM payment_keys WHERE seq >= ?1 ORDER BY seq";
         let mut statement = connection.prepare(select)?;
-        let mut rows = statement.query([ends.0, ends.1])?;
+        let mut rows = statement.query([first])?;
+        let mut read: Vec<(i64, i64)> = Vec::with_capacity(READ_AT_ONCE);
         while let Some(row) = rows.next()? {
-            self.keep(row.get(1)?, row.get(0)?);
+            let seq = row.get(0)?;
+            if seq > last {
+                break;
+            }
+            if let Some(hash) = row.get(1)? {
+                read.push((hash, seq));
+            }
+            if read.len() == READ_AT_ONCE {
+                read.drain(..).for_each(|(hash, seq)| self.keep(hash, seq));
+            }
         }
+        read.drain(..).for_each(|(hash, seq)| self.keep(hash, seq));
         Ok(())
     }
 

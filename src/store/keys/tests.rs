@@ -76,6 +76,35 @@ fn the_same_id_has_another_number_in_another_database() {
     assert_ne!(hash(&one), hash(&other));
 }
 
+/// So many that two threads read them, with holes, with payments that have no id, and with a rest behind
+/// what is kept at once.
+#[test]
+fn the_keys_of_large_books_are_each_read_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut connection = schema::connect(&folder.path().join("books.db")).expect("a database");
+    schema::migrate(&mut connection).expect("the schema");
+    let filling = connection.unchecked_transaction().expect("a transaction");
+    let hash = |seq: i64| seq.wrapping_mul(0x5851_f42d_4c95_7f2d);
+    let (mut with_id, mut without) = (Vec::new(), Vec::new());
+    for seq in (3..KEYS_OF_ONE_READER + 555).filter(|seq| seq % 10 != 4) {
+        let has_id = seq % 7 != 0;
+        if has_id {
+            with_id.push(seq)
+        } else {
+            without.push(seq)
+        }
+        let row = params![seq, has_id.then(|| hash(seq)), 1];
+        filling.prepare_cached(INSERT).expect("a statement").execute(row).expect("a row");
+    }
+    filling.commit().expect("filled");
+    let keys = Keys::read(&connection).expect("the keys");
+    let kept: usize = keys.segments.iter().map(|segment| segment.slots.len()).sum();
+    assert_eq!(kept, with_id.len());
+    assert!(with_id.iter().all(|&seq| keys.find(hash(seq)).contains(&seq)));
+    assert!(!without.iter().any(|&seq| keys.find(hash(seq)).contains(&seq)));
+    assert_eq!(keys.segments.len(), 2, "each half has begun its own");
+}
+
 #[test]
 fn the_ends_of_the_table_are_found_without_reading_it() {
     let connection = database();
