@@ -10,26 +10,18 @@
 //! In: projects, ids, users. Out: numbers of payments that have them, and perhaps some more.
 //! Deliberately absent: users in memory. Few ask for them, so they are looked for in the table.
 
-use std::path::Path;
+mod reading;
 
 use hashbrown::HashTable;
 use rusqlite::{Connection, Statement, params};
 use sha2::{Digest as _, Sha256};
 
 use super::writer::Books;
-use super::{ProjectKey, Source, StoreError, schema};
+use super::{ProjectKey, Source, StoreError};
 
 /// Keys of one segment: as many as a table of 2²⁰ places takes, so that none ever grows and makes
 /// everybody wait. 9 MiB each, of which an idle service touches one.
 const SEGMENT_KEYS: usize = (1 << 20) / 8 * 7;
-
-/// Keys that one reader reads at a start, at most: some 30 ms.
-const KEYS_OF_ONE_READER: i64 = 100_000;
-
-/// Rows that are read before their keys are kept. Each key belongs to another place in memory, which
-/// is waited for; together the waits overlap, and do not hold up the reading. In turns with the reading
-/// a start with ten million took twice as long.
-const READ_AT_ONCE: usize = 1_024;
 
 /// Makes numbers of ids and users.
 #[derive(Debug, Clone, Copy)]
@@ -99,59 +91,9 @@ impl Keys {
     /// The ids of a database, all of which have their keys ([`fill`]).
     pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
         let mut keys = Self { hashing: Hashing::read(connection)?, segments: Vec::new() };
-        let (first, last): (i64, i64) =
-            connection.query_row(ENDS, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let path = connection.path().filter(|path| !path.is_empty()).map(Path::new);
-        match path.filter(|_| last - first > KEYS_OF_ONE_READER) {
-            None => keys.keep_all(connection, (first, last))?,
-            Some(path) => keys.keep_halves(path, (first, last))?,
-        }
+        let ends = connection.query_row(ENDS, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        reading::read(connection, ends, |(hash, seq)| keys.keep(hash, seq))?;
         Ok(keys)
-    }
-
-    /// Reads the keys of a large database on two threads, each with a connection of its own: reading
-    /// is what a start with many payments takes its time for.
-    fn keep_halves(&mut self, path: &Path, (first, last): (i64, i64)) -> Result<(), StoreError> {
-        let middle = first + (last - first) / 2;
-        let half = |ends: (i64, i64)| {
-            let mut keys = Self { hashing: self.hashing, segments: Vec::new() };
-            keys.keep_all(&schema::connect_reader(path)?, ends)?;
-            Ok::<_, StoreError>(keys.segments)
-        };
-        let (older, newer) = std::thread::scope(|scope| {
-            let newer = scope.spawn(|| half((middle + 1, last)));
-            (half((first, middle)), newer.join().unwrap_or(Err(StoreError::Panicked)))
-        });
-        self.segments = older?;
-        self.segments.extend(newer?);
-        Ok(())
-    }
-
-    fn keep_all(
-        &mut self,
-        connection: &Connection,
-        (first, last): (i64, i64),
-    ) -> Result<(), StoreError> {
-        // The end and the missing ids are looked for here: as conditions they would be asked of each
-        // row by `SQLite`, a tenth of the time.
-        let select = "SELECT seq, id_hash FROM payment_keys WHERE seq >= ?1 ORDER BY seq";
-        let mut statement = connection.prepare(select)?;
-        let mut rows = statement.query([first])?;
-        let mut read: Vec<(i64, i64)> = Vec::with_capacity(READ_AT_ONCE);
-        while let Some(row) = rows.next()? {
-            let seq = row.get(0)?;
-            if seq > last {
-                break;
-            }
-            if let Some(hash) = row.get(1)? {
-                read.push((hash, seq));
-            }
-            if read.len() == READ_AT_ONCE {
-                read.drain(..).for_each(|(hash, seq)| self.keep(hash, seq));
-            }
-        }
-        read.drain(..).for_each(|(hash, seq)| self.keep(hash, seq));
-        Ok(())
     }
 
     /// The payments that may have this id.

@@ -84,7 +84,7 @@ const BODIES: [(&str, &str); 17] = [
 ];
 
 /// How long the test waits for what the service does by itself: only a test that fails waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Pages for operators.
 const PAGES: [&str; 6] = [
