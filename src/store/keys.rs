@@ -132,7 +132,7 @@ impl Keys {
 
     fn keep(&mut self, hash: i64, seq: i64) {
         let half = half(hash);
-        let place = |base: i64| u32::try_from(seq - base).ok();
+        let place = |base: i64| u32::try_from(seq.checked_sub(base)?).ok();
         let room = self
             .segments
             .last()

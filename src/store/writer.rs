@@ -208,11 +208,13 @@ impl Office {
                     }
                 }
             }
-            let is_time = std::mem::take(&mut self.state.cut_wanted) | cuts.is_time();
+            cuts.count();
             if let Some(error) = folding.failed() {
                 self.note(&error);
             }
+            let is_time = cuts.is_time() || self.state.cut_wanted;
             if self.state.erased && is_time && !folding.is_busy() {
+                self.state.cut_wanted = false;
                 self.state.erased = !self.fold_in(How::Cut, Some(&folding));
                 cuts.tried(!self.state.erased);
             } else {

@@ -123,7 +123,10 @@ async fn no_clear_person_and_no_secret_in_any_file_log_or_answer() {
     // The log of SQLite is cut off behind the removal, or behind one of the next groups if somebody
     // read from it just then. Whoever asks whether the service is ready makes a group.
     let started = Instant::now();
-    while files(folder.path()).iter().any(|(_, bytes)| holds(bytes, "nobody-yet")) {
+    let log_of_sqlite = |files: &[(String, Vec<u8>)]| {
+        files.iter().any(|(place, bytes)| place.ends_with("-wal") && holds(bytes, "nobody-yet"))
+    };
+    while log_of_sqlite(&files(folder.path())) {
         assert!(started.elapsed() < PATIENCE, "the removed person leaves the log of SQLite");
         let ready = http.get(format!("http://{}/health/ready", program.api)).send().await;
         assert_eq!(ready.expect("an answer").status(), 200);

@@ -67,9 +67,13 @@ pub(super) struct Cuts {
 }
 
 impl Cuts {
-    /// Whether to try, one group later.
-    pub(super) fn is_time(&mut self) -> bool {
+    /// One group more.
+    pub(super) fn count(&mut self) {
         self.groups_left = self.groups_left.saturating_sub(1);
+    }
+
+    /// Whether to try. It stays so until somebody has.
+    pub(super) fn is_time(&self) -> bool {
         self.groups_left == 0
     }
 
@@ -257,6 +261,7 @@ mod tests {
         let mut cuts = Cuts::default();
         let mut tried = Vec::new();
         for group in 1..=256 {
+            cuts.count();
             if cuts.is_time() {
                 tried.push(group);
                 cuts.tried(false);
@@ -264,7 +269,10 @@ mod tests {
         }
         assert_eq!(tried, [1, 2, 4, 8, 16, 32, 64, 128, 192, 256]);
         cuts.tried(true);
-        assert!(cuts.is_time(), "what is erased next is cut off at once");
+        for _ in 0..3 {
+            cuts.count();
+            assert!(cuts.is_time(), "what is erased next is cut off at once, or once nobody folds");
+        }
     }
 
     /// The log still held a removed person while a forwarder read, until some time later.

@@ -25,7 +25,7 @@ pub(in crate::store) struct State {
     pub(in crate::store) recent: Recent,
     /// To which datasets this group appended deliveries.
     pub(super) appended: Vec<DatasetKey>,
-    /// Whether this group erased something that the write-ahead log still holds.
+    /// Whether something was erased that the write-ahead log still holds.
     pub(super) erased: bool,
     /// Whether somebody wants the log cut off behind this group.
     pub(super) cut_wanted: bool,
