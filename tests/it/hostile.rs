@@ -267,7 +267,7 @@ async fn no_path_and_no_method_is_without_an_answer() {
 const LARGE_BODIES: usize = 16;
 
 /// How often they come.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_bodies_cost_what_is_under_way_and_leave_nothing_behind() {
@@ -309,8 +309,12 @@ async fn large_bodies_cost_what_is_under_way_and_leave_nothing_behind() {
     }
     println!("resident KiB: {before} before, {resident:?} with {LARGE_BODIES} bodies of 1 MB");
     let most = |rounds: &[u64]| rounds.iter().copied().max().unwrap_or_default();
+    // How much the allocator keeps at a time differs; but if something were left of each body, every
+    // later round would stand above all the early ones, by a round's bodies at least.
     let (early, late) = resident.split_at(ROUNDS / 2);
-    assert!(most(late) < most(early) + 32 * 1_024, "it grows with every round: {resident:?}");
+    let least = late.iter().copied().min().unwrap_or_default();
+    let left = u64::try_from(LARGE_BODIES).expect("few") * 1_024;
+    assert!(least < most(early) + left / 2, "it grows with every round: {resident:?}");
     let bound = u64::try_from(LARGE_BODIES).expect("few") * 8 * 1_024;
     assert!(most(&resident) < before + bound, "{before}, then {resident:?}");
 }
