@@ -23,7 +23,7 @@ use crate::config::{Config, Dataset};
 use crate::core::delivery::Waits;
 use crate::core::mapping::DatasetName;
 use crate::forwarder::{Alarm, ClientError, Forwarder, Looked, MetaClient, Stop};
-use crate::http::{self, Api, Patience};
+use crate::http::{self, Api, Patience, UpkeepRounds};
 use crate::intake::{Intake, LiveMapping, Project};
 use crate::store::{Condition, DatasetKey, Store, StoreError};
 use crate::telemetry;
@@ -172,9 +172,10 @@ impl App {
             Reload { files, datasets, config: config.path.clone(), world, clock: clock.clone() };
         let (store, retention_days) = (desk.store.clone(), config.retention_days);
         let datasets = desk.datasets.values().copied().collect();
-        let upkeep = Upkeep { store, clock: clock.clone(), retention_days, datasets };
-        let doors = (desk.intake.clone(), desk.store.clone());
-        let api = Api::new(doors, clock, desk.projects.clone(), config.http.admin_token.clone());
+        let (doors, time) = ((desk.intake.clone(), store.clone()), clock.clone());
+        let api = Api::new(doors, time, desk.projects.clone(), config.http.admin_token.clone());
+        let rounds = api.upkeep_rounds().clone();
+        let upkeep = Upkeep { store, clock, retention_days, datasets, rounds };
         let address_file = address_file(&config.store);
         // Before anybody is told that the service is ready: another command may look at once.
         let told = admin.local_addr().and_then(|address| tell(&address_file, address));
@@ -204,6 +205,12 @@ impl App {
     #[must_use]
     pub fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    /// How the rounds of upkeep end: tests wait for them.
+    #[must_use]
+    pub fn upkeep_rounds(&self) -> &UpkeepRounds {
+        self.api.upkeep_rounds()
     }
 
     /// Serves until `stop`, then drains.

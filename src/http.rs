@@ -35,6 +35,7 @@ use secrecy::SecretString;
 pub use admission::CAPTURES_MAX;
 pub use express::Doors;
 pub use listener::{Patience, files_max, serve};
+pub use metrics::UpkeepRounds;
 
 use crate::clock::Clock;
 use crate::intake::{Intake, Project};
@@ -67,6 +68,7 @@ struct Shared {
     admin_token: Option<SecretString>,
     webhooks: webhooks::Tally,
     admission: Admission,
+    upkeep: UpkeepRounds,
 }
 
 impl Api {
@@ -81,9 +83,25 @@ impl Api {
         let keyring = Keyring::of(&projects, &clock);
         let webhooks = webhooks::Tally::default();
         let admission = Admission::default();
-        let shared =
-            Shared { intake, store, clock, projects, keyring, admin_token, webhooks, admission };
+        let upkeep = UpkeepRounds::default();
+        let shared = Shared {
+            intake,
+            store,
+            clock,
+            projects,
+            keyring,
+            admin_token,
+            webhooks,
+            admission,
+            upkeep,
+        };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Where the rounds of upkeep are counted, for the page of metrics.
+    #[must_use]
+    pub fn upkeep_rounds(&self) -> &UpkeepRounds {
+        &self.shared.upkeep
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::core::time::Timestamp;
+use crate::http::UpkeepRounds;
 use crate::store::{DatasetKey, Kept, Stage, Store, StoreError};
 use crate::telemetry;
 
@@ -31,6 +32,8 @@ pub(super) struct Upkeep {
     pub(super) retention_days: u64,
     /// The datasets that events are sent to.
     pub(super) datasets: Arc<[DatasetKey]>,
+    /// Where its rounds are counted.
+    pub(super) rounds: UpkeepRounds,
 }
 
 impl Upkeep {
@@ -39,7 +42,9 @@ impl Upkeep {
         let mut prune_at = self.clock.now();
         loop {
             let now = self.clock.now();
-            if let Err(error) = self.round(now, now >= prune_at).await {
+            let ended = self.round(now, now >= prune_at).await;
+            self.rounds.ended(ended.is_ok());
+            if let Err(error) = ended {
                 telemetry::upkeep_failed(&error);
             } else if now >= prune_at {
                 prune_at = now.plus_millis(PRUNE_MILLIS);

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -49,6 +50,39 @@ struct Reloads {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WithResult {
+    result: &'static str,
+}
+
+/// How the rounds of upkeep have ended since the start: they erase addresses and browsers and prune
+/// what is old, so an operator wants to hear when that no longer happens.
+#[derive(Debug, Clone, Default)]
+pub struct UpkeepRounds(Family<WithResult, Counter>);
+
+impl UpkeepRounds {
+    /// A round has ended; a step of it may have failed.
+    pub fn ended(&self, is_done: bool) {
+        self.with(is_done).inc();
+    }
+
+    /// How many have ended, done or not.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        [true, false].into_iter().map(|is_done| self.with(is_done).get()).sum()
+    }
+
+    fn with(&self, is_done: bool) -> Counter {
+        let result = if is_done { "done" } else { "failed" };
+        self.0.get_or_create_owned(&WithResult { result })
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let help = "Rounds of erasing and pruning since the start: done, or failed at a step";
+        registry.register("upkeep_rounds", help, self.0.clone());
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Version {
     project: String,
     version: String,
@@ -68,6 +102,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Response {
     mappings(&mut registry, &api.shared.projects);
     api.shared.webhooks.register(&mut registry);
     api.shared.admission.register(&mut registry);
+    api.shared.upkeep.register(&mut registry);
     let mut page = String::new();
     match text::encode(&mut page, &registry) {
         Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response(),

@@ -17,6 +17,7 @@ use tillpost::app::{App, StartError};
 use tillpost::clock::{Clock, FrozenClock};
 use tillpost::config::{self, Config, FeedStamp, World};
 use tillpost::core::time::Timestamp;
+use tillpost::http::UpkeepRounds;
 use tillpost::sandbox::{self, Sandbox, Script, Settings};
 use tillpost::store::{Books, Store, StoreError};
 use tokio::net::TcpListener;
@@ -43,6 +44,7 @@ pub(crate) struct Engine {
     files: Files,
     sandbox_address: SocketAddr,
     store: Store,
+    upkeep: UpkeepRounds,
     public: SocketAddr,
     admin: SocketAddr,
     http: reqwest::Client,
@@ -213,7 +215,7 @@ impl Engine {
         let app = opened(&config, &clock, &files).await;
         let public = app.public_address().expect("an address");
         let admin = app.admin_address().expect("an address");
-        let store = app.desk().store.clone();
+        let (store, upkeep) = (app.desk().store.clone(), app.upkeep_rounds().clone());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(async move {
             let stop = async {
@@ -228,6 +230,7 @@ impl Engine {
             files,
             sandbox_address,
             store,
+            upkeep,
             public,
             admin,
             http: reqwest::Client::builder()
@@ -382,6 +385,23 @@ impl Engine {
     /// The sums of the books.
     pub(crate) async fn books(&self) -> Books {
         self.store.books().await.expect("the books")
+    }
+
+    /// Lets the next round of upkeep come and end. Only while it is seen to do nothing does the clock
+    /// move further, by as much as its pauses take.
+    pub(crate) async fn upkeep(&self) {
+        let before = self.upkeep.count();
+        self.clock.advance(Duration::from_secs(10));
+        for _ in 0..LOOKS_MAX {
+            for _ in 0..QUIET_LOOKS {
+                if self.upkeep.count() > before {
+                    return;
+                }
+                self.books().await;
+            }
+            self.clock.advance(Duration::from_millis(5));
+        }
+        panic!("the round never ended");
     }
 
     /// Moves the clock, a little at a time, until nothing is pending or due again.
