@@ -333,7 +333,7 @@ async fn under_a_running_engine(
 async fn ended(engine: Running, tally: &mut Tally, wrong: &mut Vec<String>) {
     let (failed, took) = engine.stop().await;
     tally.slowest_stop = tally.slowest_stop.max(took);
-    if took > Duration::from_secs(5) {
+    if took > Duration::from_secs(10) {
         wrong.push(format!("it took {took:?} to stop"));
     }
     tally.failed += u32::from(failed);
@@ -354,7 +354,7 @@ fn as_a_process(folder: &Path, tally: &mut Tally, wrong: &mut Vec<String>) {
             let asked = Instant::now();
             let code = program.terminate();
             tally.ran += 1;
-            if !matches!(code, Some(0 | 1)) || asked.elapsed() > Duration::from_secs(5) {
+            if !matches!(code, Some(0 | 1)) || asked.elapsed() > Duration::from_secs(10) {
                 wrong.push(format!("{code:?} after {:?}", asked.elapsed()));
             }
         }

@@ -19,6 +19,10 @@ use crate::program::{self, KEY, Program};
 /// Connections of the producer.
 pub(super) const CONNECTIONS: usize = 16;
 
+/// How often an answer is timed, of which the quickest counts: a machine that others use may stand
+/// still for a second.
+pub(super) const TRIES: usize = 3;
+
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answered {
