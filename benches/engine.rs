@@ -38,6 +38,10 @@ const SHAPE: Shape = Shape { seed: 1, lines: 3, address: false };
 /// Different payments, so that no branch is learnt by heart.
 const CAPTURES: usize = 1_024;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

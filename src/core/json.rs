@@ -251,20 +251,9 @@ pub fn has_at(text: &str) -> bool {
     quick::has_at(text)
 }
 
-/// Writes a whole number, digit by digit, without the machinery of `write!`.
-pub fn write_whole(mut number: u64, into: &mut String) {
-    let mut digits = [b'0'; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] += u8::try_from(number % 10).unwrap_or_default();
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    // Digits are UTF-8.
-    into.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+/// Writes a whole number, without the machinery of `write!`.
+pub fn write_whole(number: u64, into: &mut String) {
+    into.push_str(itoa::Buffer::new().format(number));
 }
 
 /// Writes the members of what serialises as an object, each behind a comma; of an absent one nothing.

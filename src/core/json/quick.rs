@@ -178,21 +178,28 @@ impl<'a> Reader<'a> {
     /// The text whose opening quote was taken.
     #[inline]
     fn string(&mut self) -> Option<Cow<'a, str>> {
-        let start = self.at;
-        self.at += plain(&self.bytes[start..]);
-        match self.bytes.get(self.at)? {
-            b'"' => {
-                self.at += 1;
-                Some(Cow::Borrowed(&self.text[start..self.at - 1]))
-            }
-            b'\\' => self.escaped(start).map(Cow::Owned),
-            _ => None,
+        match self.borrowed() {
+            Some(text) => Some(Cow::Borrowed(text)),
+            None => self.escaped().map(Cow::Owned),
         }
     }
 
-    /// The same where its first escape was found.
-    fn escaped(&mut self, start: usize) -> Option<String> {
-        let mut text = self.text[start..self.at].to_owned();
+    /// The text whose opening quote was taken, if nothing in it is escaped; else nothing is taken. It
+    /// comes in two registers, where a `Cow` would be written to memory and copied from there.
+    #[inline]
+    fn borrowed(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        let end = start + plain(&self.bytes[start..]);
+        if self.bytes.get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + 1;
+        Some(&self.text[start..end])
+    }
+
+    /// The text whose opening quote was taken, with something escaped in it.
+    fn escaped(&mut self) -> Option<String> {
+        let mut text = String::new();
         loop {
             match self.bytes.get(self.at)? {
                 b'"' => {
