@@ -235,7 +235,7 @@ impl Engine {
             admin,
             http: reqwest::Client::builder()
                 .no_proxy()
-                .timeout(Duration::from_secs(120))
+                .timeout(Duration::from_mins(2))
                 .build()
                 .expect("a client"),
             stop: Some(stop),
