@@ -166,7 +166,7 @@ fn advance(forwarder: &Forwarder, by: Duration) {
 /// Looks into the books until something is so, and moves the clock by so much after every few looks.
 /// While it stands the forwarder has all the time it needs, however busy the machine is.
 async fn until(forwarder: &Forwarder, step: Duration, done: impl Fn(&Books) -> bool) {
-    for _ in 0..200 {
+    for _ in 0..20_000 {
         for _ in 0..50 {
             if done(&forwarder.store.books().await.expect("the books")) {
                 return;

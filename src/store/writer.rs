@@ -44,6 +44,9 @@ use syncer::{Committed, Syncer};
 /// Most jobs in one transaction: bounds how long the first of them waits for the last.
 const GROUP_MAX: usize = 1_024;
 
+/// How often a stop tries to cut off the log, ten milliseconds each.
+const LAST_CUTS: usize = 100;
+
 /// At which length the log is folded into the database, in bytes: as `SQLite` does by itself.
 const LOG_BYTES_MAX: u32 = 4 * 1024 * 1024;
 
@@ -223,8 +226,8 @@ impl Office {
         }
         syncer.stop();
         folding.stop();
-        // Whoever copies the database file after a stop has everything.
-        self.fold_in(How::Cut, None);
+        // Whoever copies the database file after a stop has everything; the last readers soon end.
+        let _ = (0..LAST_CUTS).any(|_| self.fold_in(How::Cut, None));
         if self.health.failure().is_some() {
             // The next start reads what is really there; nothing is tidied up on a broken disk.
             let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;

@@ -12,6 +12,7 @@ use tillpost::store::{
     NewPayment, NewSignup, ProjectKey, Settlement, Source, Stage, Store, Unsent, check_up,
 };
 
+use crate::engine::store_at;
 use crate::program::Program;
 
 /// A store with one project and one dataset, and the lease on it.
@@ -39,8 +40,7 @@ impl Ledger {
     }
 
     async fn open_at(path: &Path) -> Self {
-        // A fork of another test may hold the lock for a moment (see `engine::opened`).
-        let store = (0..100_000).find_map(|_| Store::open(path).ok()).expect("a store");
+        let store = store_at(path);
         let project = store.project("shop").await.expect("a project");
         let dataset = store.dataset("storefront").await.expect("a dataset");
         let lease = store.lease(dataset, "me".into(), now(), later()).await;
@@ -256,9 +256,7 @@ async fn closing_folds_the_log_in_and_frees_the_place() {
     store.close().await;
     let log = std::fs::metadata(folder.path().join("t.db-wal")).map(|file| file.len());
     assert_eq!(log.unwrap_or(0), 0, "whoever copies t.db has everything");
-    // A fork of another test may hold the lock for a moment (see `engine::opened`).
-    let again = (0..100_000).find_map(|_| Store::open(&path).ok()).expect("the place is free");
-    assert!(again.ping().await.is_ok());
+    assert!(store_at(&path).ping().await.is_ok());
 }
 
 #[tokio::test]

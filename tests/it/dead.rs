@@ -294,6 +294,7 @@ async fn the_command_line_ends_letters_beside_a_service_and_without_one() {
     assert_eq!(tried.data.trim(), "2 letters would be sent again; nothing was changed");
     sandbox.set_faults(tillpost::sandbox::Script::default());
     assert_eq!(run(&["retry", &id]).data.trim(), "1 letter on the way again");
+    let started = Instant::now();
     while program.books(&http).await["delivered"] != 1 {
         assert!(started.elapsed() < Duration::from_secs(30), "it arrives");
         tokio::task::yield_now().await;

@@ -33,6 +33,10 @@ pub(crate) const KEY: &str = "story-server-key";
 /// How often the harness looks whether the forwarder is done: far more than any story needs.
 const LOOKS_MAX: usize = 100_000;
 
+/// How often it is tried to open books that are in use, with a millisecond between: a fork that is not
+/// yet another program may stand still as long as the machine lets it.
+pub(crate) const TRIES_MAX: usize = 30_000;
+
 /// After how many looks that saw nothing new the story's clock moves on.
 const QUIET_LOOKS: usize = 4;
 
@@ -387,21 +391,23 @@ impl Engine {
         self.store.books().await.expect("the books")
     }
 
-    /// Lets the next round of upkeep come and end. Only while it is seen to do nothing does the clock
-    /// move further, by as much as its pauses take.
+    /// Lets a round of upkeep begin and end: two, since the first that ends may have begun before, at
+    /// another time. Only while they are seen to do nothing does the clock move further, by as much
+    /// as their pauses take.
     pub(crate) async fn upkeep(&self) {
-        let before = self.upkeep.count();
-        self.clock.advance(Duration::from_secs(10));
-        for _ in 0..LOOKS_MAX {
-            for _ in 0..QUIET_LOOKS {
-                if self.upkeep.count() > before {
-                    return;
-                }
+        for _ in 0..2 {
+            let before = self.upkeep.count();
+            self.clock.advance(Duration::from_secs(10));
+            let mut looks = 0;
+            while self.upkeep.count() == before {
+                assert!(looks < LOOKS_MAX, "the round never ended");
+                looks += 1;
                 self.books().await;
+                if looks % QUIET_LOOKS == 0 {
+                    self.clock.advance(Duration::from_millis(5));
+                }
             }
-            self.clock.advance(Duration::from_millis(5));
         }
-        panic!("the round never ended");
     }
 
     /// Moves the clock, a little at a time, until nothing is pending or due again.
@@ -430,6 +436,17 @@ impl Engine {
         panic!("the forwarder never got there: {:?}", self.books().await);
     }
 
+    /// Looks until the books are as expected, while the clock stands still.
+    pub(crate) async fn standing(&self, done: impl Fn(&Books) -> bool) -> Books {
+        for _ in 0..LOOKS_MAX {
+            let books = self.books().await;
+            if done(&books) {
+                return books;
+            }
+        }
+        panic!("it takes time: {:?}", self.books().await);
+    }
+
     /// The ids of what arrived at the sandbox, in order.
     pub(crate) fn arrived(&self) -> Vec<String> {
         self.sandbox.events().into_iter().filter_map(|event| event.event_id).collect()
@@ -439,13 +456,24 @@ impl Engine {
 /// An engine on these books, as soon as they are free. A test that starts a program beside this one
 /// forks, and for a moment the fork holds every lock of this process, whoever gave it up since.
 async fn opened(config: &Config, clock: &FrozenClock, files: &Files) -> App {
-    for _ in 0..LOOKS_MAX {
+    for _ in 0..TRIES_MAX {
         match App::build(config, Clock::Frozen(clock.clone()), Arc::new(files.clone())).await {
-            Err(StartError::Store(StoreError::InUse { .. })) => tokio::task::yield_now().await,
+            Err(StartError::Store(StoreError::InUse { .. })) => Clock::System.sleep_millis(1).await,
             built => return built.expect("an engine"),
         }
     }
     panic!("the books were never free");
+}
+
+/// A store of its own at this place, as soon as it is free, for the same reason.
+pub(crate) fn store_at(path: &Path) -> Store {
+    for _ in 0..TRIES_MAX {
+        match Store::open(path) {
+            Err(StoreError::InUse { .. }) => Clock::block_micros(1_000),
+            opened => return opened.expect("a store"),
+        }
+    }
+    panic!("the place was never free");
 }
 
 /// The shipped commerce mapping without its line for signups: stories sign people up all the time,

@@ -64,11 +64,12 @@ impl Rows {
             self.execute(&format!("{insert} FROM {of} WHERE true ON CONFLICT DO NOTHING"), &[at]);
         };
         match what {
-            0..4 => self.execute(
-                "UPDATE datasets SET cursor = max(cursor, ?1)
-                 WHERE id = (SELECT id FROM datasets ORDER BY random() LIMIT 1)",
-                &[at],
-            ),
+            0..4 => {
+                let datasets = self.datasets();
+                let Some(dataset) = self.chance.choice(&datasets) else { return };
+                let update = "UPDATE datasets SET cursor = max(cursor, ?1) WHERE id = ?2";
+                self.execute(update, &[at, *dataset]);
+            }
             4 => on_one("INSERT INTO withheld SELECT seq, dataset, 0"),
             5 => self
                 .execute("DELETE FROM withheld WHERE delivery >= ?1 AND delivery < ?1 + 3", &[at]),
@@ -168,7 +169,7 @@ fn the_sums_are_the_rows_after_anything_and_wherever_a_slice_ends() {
             .expect("a row");
         assert!(log >= newest, "seed {seed}: nothing is left to count");
     }
-    assert!(moved > 500 && void > 20, "moved {moved}, crossed with a deletion {void}");
+    assert!(moved > 500 && void > 10, "moved {moved}, crossed with a deletion {void}");
 }
 
 fn places(books: &Connection) -> Vec<(String, i64, i64)> {

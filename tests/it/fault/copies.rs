@@ -21,7 +21,7 @@ async fn a_copy_under_load_has_all_that_was_promised_and_can_take_its_place() {
     let before = load.taken_ids();
     let copied = run(folder.path(), &["backup", "copy.db", "--format", "json"]);
     assert_eq!(copied.status.code(), Some(0), "{}", printed(&copied));
-    assert!(load.taken() > before.len(), "payments were taken meanwhile");
+    wait_until(|| load.taken() > before.len(), "payments are taken meanwhile").await;
     let again = run(folder.path(), &["backup", "copy.db"]);
     assert_eq!(again.status.code(), Some(2), "{}", printed(&again));
     assert!(printed(&again).contains("exists already"), "{}", printed(&again));

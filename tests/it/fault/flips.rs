@@ -18,14 +18,14 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use tillpost::app::{App, StartError};
 use tillpost::clock::Clock;
-use tillpost::config::{self, System, World};
+use tillpost::config::{self, Config, System, World};
 use tillpost::sandbox::{Sandbox, Script};
 use tillpost::store::{Store, StoreError, beside, salvage};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{rounds, seeded};
-use crate::engine::purchase;
+use crate::engine::{TRIES_MAX, purchase};
 use crate::program::{self, KEY, Program, printed, run};
 
 const PAGE: usize = 8192;
@@ -71,7 +71,7 @@ impl Running {
     async fn start(folder: &Path) -> Result<Self, StartError> {
         let (config, _) = config::load(&folder.join("tillpost.toml"), &Folder);
         let config = config.expect("a good configuration");
-        let app = App::build(&config, Clock::System, Arc::new(Folder)).await?;
+        let app = opened(&config).await?;
         let (api, store) = (app.public_address().expect("an address"), app.desk().store.clone());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(app.run(async move { drop(stopped.await) }));
@@ -101,6 +101,18 @@ impl Running {
         drop(self.stop);
         let ended = self.task.await.expect("no panic ends it");
         (ended.is_err(), asked.elapsed())
+    }
+}
+
+/// The service on its books, as soon as no fork of another test holds them (`engine::opened`).
+async fn opened(config: &Config) -> Result<App, StartError> {
+    let mut tries = 0;
+    loop {
+        match App::build(config, Clock::System, Arc::new(Folder)).await {
+            Err(StartError::Store(StoreError::InUse { .. })) if tries < TRIES_MAX => tries += 1,
+            built => return built,
+        }
+        Clock::System.sleep_millis(1).await;
     }
 }
 

@@ -161,7 +161,7 @@ async fn a_small_disk_filled_by_somebody_else_costs_nothing_that_was_taken() {
     disk.empty();
     let freed = Instant::now();
     while load.one(program.api).await != Answered::Taken {
-        assert!(freed.elapsed() < Duration::from_secs(5), "it takes again without a restart");
+        assert!(freed.elapsed() < Duration::from_secs(20), "it takes again without a restart");
     }
     println!("it took again after {:?}", freed.elapsed());
     load.repeat(program.api).await;

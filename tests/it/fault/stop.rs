@@ -17,7 +17,7 @@ async fn a_process_that_stood_still_has_lost_nothing() {
     let load = Load::new();
     let mut program = Program::start(folder.path());
     load.sign_up(program.api).await;
-    let connections = load.impatient(Duration::from_secs(2)).start(program.api);
+    let connections = load.impatient(Duration::from_secs(5)).start(program.api);
     wait_until(|| load.taken() >= 50, "the producer is answered").await;
     program.signal("-STOP");
     ended(connections).await;
