@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -36,6 +36,10 @@ pub use reload::SharedWorld;
 /// Longest time that a stop waits for requests, and again for attempts, in seconds. Together they
 /// stay below the ten seconds that supervisors commonly give.
 const DRAIN_SECS: u64 = 4;
+
+/// How many new connections may wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
+/// Beyond it their bytes are dropped and come again later: with 1,024 some of 1,536 waited 14 s.
+const WAITING_MAX: u32 = 4_096;
 
 /// How often held payments are looked through, in milliseconds.
 const TEND_MILLIS: i64 = 60_000;
@@ -128,18 +132,22 @@ impl Desk {
         Ok(Self { store, intake, projects, datasets, clock: clock.clone() })
     }
 
-    /// Releases, from time to time, what a crash between a signup and its releases left behind.
-    async fn tend(self) {
+    /// Releases what a crash between a signup and its releases left behind.
+    async fn release_left_behind(&self) {
         loop {
             match self.intake.release_left_behind(&self.projects).await {
-                Ok(0) => {}
-                Ok(count) => {
-                    telemetry::released(count);
-                    continue;
-                }
-                Err(error) => telemetry::intake_failed("all projects", &error),
+                Ok(0) => return,
+                Ok(count) => telemetry::released(count),
+                Err(error) => return telemetry::intake_failed("all projects", &error),
             }
+        }
+    }
+
+    /// The same from time to time, and what was too much for one answer.
+    async fn tend(self) {
+        loop {
             self.clock.sleep_millis(TEND_MILLIS).await;
+            self.release_left_behind().await;
         }
     }
 }
@@ -159,8 +167,8 @@ impl App {
         let (forwarders, tokens) = ways_out(config, &clock, &desk)?;
         let tokens =
             Tokens { all: tokens, world: SharedWorld::clone(&world), clock: clock.clone() };
-        let public = bind(config.http.listen).await?;
-        let admin = bind(config.http.admin_listen).await?;
+        let public = listening(config.http.listen)?;
+        let admin = listening(config.http.admin_listen)?;
         let mut files: Vec<LiveMapping> = Vec::new();
         for Project { mapping, .. } in &desk.projects {
             if files.iter().all(|file| file.path() != mapping.path()) {
@@ -171,9 +179,9 @@ impl App {
         let reload =
             Reload { files, datasets, config: config.path.clone(), world, clock: clock.clone() };
         let (store, retention_days) = (desk.store.clone(), config.retention_days);
-        let datasets = desk.datasets.values().copied().collect();
         let (doors, time) = ((desk.intake.clone(), store.clone()), clock.clone());
         let api = Api::new(doors, time, desk.projects.clone(), config.http.admin_token.clone());
+        let datasets = desk.datasets.values().copied().collect();
         let rounds = api.upkeep_rounds().clone();
         let upkeep = Upkeep { store, clock, retention_days, datasets, rounds };
         let address_file = address_file(&config.store);
@@ -209,8 +217,8 @@ impl App {
 
     /// How the rounds of upkeep end: tests wait for them.
     #[must_use]
-    pub fn upkeep_rounds(&self) -> &UpkeepRounds {
-        self.api.upkeep_rounds()
+    pub fn upkeep_rounds(&self) -> UpkeepRounds {
+        self.api.upkeep_rounds().clone()
     }
 
     /// Serves until `stop`, then drains.
@@ -219,6 +227,8 @@ impl App {
     /// [`StoreError`] if the disk or the database failed: the service stops by itself, because only
     /// a new start can tell what is on the disk.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), StoreError> {
+        // Before anybody is served: it would take what a signup of just now releases, and tells.
+        self.desk.release_left_behind().await;
         self.announce();
         let (closing, closed) = watch::channel(false);
         let (ending, ended) = watch::channel(false);
@@ -357,8 +367,14 @@ fn tell(file: &Path, address: SocketAddr) -> std::io::Result<()> {
     std::fs::rename(draft, file)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Bind { address, source })
+fn listening(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let new = if address.is_ipv4() { TcpSocket::new_v4 } else { TcpSocket::new_v6 };
+    let listener = new().and_then(|socket| {
+        socket.set_reuseaddr(true)?; // Connections of the process before may linger.
+        socket.bind(address)?;
+        socket.listen(WAITING_MAX)
+    });
+    listener.map_err(|source| StartError::Bind { address, source })
 }
 
 async fn serve(

@@ -219,7 +219,7 @@ impl Engine {
         let app = opened(&config, &clock, &files).await;
         let public = app.public_address().expect("an address");
         let admin = app.admin_address().expect("an address");
-        let (store, upkeep) = (app.desk().store.clone(), app.upkeep_rounds().clone());
+        let (store, upkeep) = (app.desk().store.clone(), app.upkeep_rounds());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(async move {
             let stop = async {
