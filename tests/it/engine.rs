@@ -392,8 +392,7 @@ impl Engine {
     }
 
     /// Lets a round of upkeep begin and end: two, since the first that ends may have begun before, at
-    /// another time. Only while they are seen to do nothing does the clock move further, by as much
-    /// as their pauses take.
+    /// another time. After every few looks the clock moves on by as much as their pauses take.
     pub(crate) async fn upkeep(&self) {
         for _ in 0..2 {
             let before = self.upkeep.count();

@@ -30,7 +30,7 @@ use tillpost::store::{
     ACCEPTED, Attempt, DatasetKey, Listing, PrunedSums, Settlement, Store, check_up,
 };
 
-use crate::engine::BEGINNING;
+use crate::engine::{BEGINNING, TRIES_MAX};
 
 /// Runs of the test, unless `MODEL_RUNS` asks for more.
 const RUNS: u64 = 200;
@@ -561,11 +561,11 @@ impl Run {
 
 async fn opened(config: &Config, clock: &FrozenClock) -> Desk {
     // A fork of another test may hold the lock for a moment (see `engine::opened`).
-    for _ in 0..100_000 {
+    for _ in 0..TRIES_MAX {
         if let Ok(desk) = Desk::open(config, &Clock::Frozen(clock.clone())).await {
             return desk;
         }
-        tokio::task::yield_now().await;
+        Clock::System.sleep_millis(1).await;
     }
     panic!("the books were never free")
 }
