@@ -38,7 +38,7 @@ pub use reload::SharedWorld;
 const DRAIN_SECS: u64 = 4;
 
 /// How many new connections may wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
-/// Beyond it their bytes are dropped and come again later: with 1,024 some of 1,536 waited 14 s.
+/// Beyond it their bytes are dropped and come again later: hundreds of times when 1,536 came at once.
 const WAITING_MAX: u32 = 4_096;
 
 /// How often held payments are looked through, in milliseconds.
